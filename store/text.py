@@ -1,0 +1,41 @@
+"""Vietnamese text in one form: normalised for keeping, folded for comparing."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+
+# Control, format and private-use characters carry no words; tab and newline are kept.
+# U+200D and U+FE0F stay: emoji are built with them.
+_DROPPED = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff\ufffe\uffff]"
+)
+_SPACES = re.compile(r"[^\S\n]+")
+_BLANK_LINES = re.compile(r"\n{3,}")
+_WORD = re.compile(r"\w+")
+
+
+def normalise(text: str) -> str:
+    """Return `text` in NFC with plain line ends, no control or bidirectional marks, no trailing blanks."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
+    text = unicodedata.normalize("NFC", _DROPPED.sub("", text))
+    text = "\n".join(_SPACES.sub(" ", line).strip() for line in text.split("\n"))
+    return _BLANK_LINES.sub("\n\n", text).strip()
+
+
+def fold(text: str) -> str:
+    """Return `text` lower case and without diacritics, `đ` as `d`: the form in which copies are compared."""
+    decomposed = unicodedata.normalize("NFD", text.lower())
+    kept = "".join(c for c in decomposed if not unicodedata.combining(c))
+    return unicodedata.normalize("NFC", kept.replace("đ", "d"))
+
+
+def words(text: str) -> list[str]:
+    """Return the folded words of `text`, in order."""
+    return _WORD.findall(fold(text))
+
+
+def content_hash(text: str) -> str:
+    """Return the SHA-256 (hex) of normalised `text`; equal hashes are exact copies."""
+    return hashlib.sha256(normalise(text).encode()).hexdigest()
