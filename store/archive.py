@@ -1,0 +1,292 @@
+"""The archive: every capture as one gzip member of a WARC/1.1 file, on disk before anyone builds on it."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import secrets
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from warcio.archiveiterator import ArchiveIterator
+from warcio.statusandheaders import StatusAndHeaders
+from warcio.warcwriter import WARCWriter
+
+ROTATE_AT = 1 << 30
+_OPEN = ".open"
+_CHUNK = 1 << 20
+_GZIP = 31  # zlib window bits that mean: a gzip header and trailer
+
+
+class ArchiveError(Exception):
+    """A record cannot be written or found; the message says which file and where."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Where a capture lies: file name, byte offset and length in it, SHA-256 of the payload."""
+
+    warc: str
+    offset: int
+    length: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """A capture read back."""
+
+    url: str
+    at: str
+    media_type: str
+    status: int | None
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Torn:
+    """The tail that a killed process left: it was cut off; nothing in it had been acknowledged."""
+
+    warc: str
+    offset: int
+    length: int
+
+
+class Archive:
+    """A folder of WARC files with one writer each; open it as a context manager to write.
+
+    A file being written is `NAME.warc.gz.open` and locked by its process; the lock goes with the
+    process, so a later one takes the file up, cuts a torn last record off, says so in `torn`, and
+    goes on. At `rotate_at` bytes the file loses `.open` and is never touched again.
+    """
+
+    def __init__(self, folder: Path, rotate_at: int = ROTATE_AT) -> None:
+        self.folder = folder
+        self.rotate_at = rotate_at
+        self.torn: list[Torn] = []
+        self._file: BinaryIO | None = None
+        self._path = folder
+
+    def __enter__(self) -> Archive:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for path in sorted(self.folder.glob(f"*.warc.gz{_OPEN}")):
+            self._adopt(path)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the file go; the next writer takes it up."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def response(
+        self, url: str, at: datetime, status: int, headers: Iterable[tuple[str, str]], body: bytes
+    ) -> Stored:
+        """Keep an HTTP response (`body` already decoded of transfer and content coding)."""
+        kept = []
+        for name, value in headers:
+            # The body is kept decoded, so these would lie about it; their first form stays readable.
+            moved = name.lower() in {"content-encoding", "transfer-encoding", "content-length"}
+            kept.append((f"X-Archive-Orig-{name}" if moved else name, _one_line(value)))
+        kept.append(("Content-Length", str(len(body))))
+        return self._append(
+            "response", url, at, BytesIO(body), StatusAndHeaders(str(status), kept, "HTTP/1.1")
+        )
+
+    def resource(self, url: str, at: datetime, media_type: str, body: BinaryIO) -> Stored:
+        """Keep what did not come by HTTP, such as an imported file; `body` is read from where it stands."""
+        return self._append("resource", url, at, body, None, media_type)
+
+    def read(self, warc: str, offset: int) -> Record:
+        """Return the capture at `offset` of `warc`; raises `ArchiveError` when there is none."""
+        with self._open_to_read(warc) as file:
+            file.seek(offset)
+            try:
+                record = next(iter(ArchiveIterator(file, check_digests="raise")))
+                body = record.content_stream().read()
+            except StopIteration as error:
+                raise ArchiveError(f"{warc}: không có bản chụp ở vị trí {offset}") from error
+            except Exception as error:  # the reader raises whatever gzip and its parser meet
+                raise ArchiveError(f"{warc}: bản chụp ở vị trí {offset} hỏng: {error}") from error
+        http = record.http_headers
+        return Record(
+            url=record.rec_headers.get_header("WARC-Target-URI"),
+            at=record.rec_headers.get_header("WARC-Date"),
+            media_type=record.rec_headers.get_header("Content-Type"),
+            status=int(http.get_statuscode()) if http else None,
+            headers=tuple(http.headers) if http else (),
+            body=body,
+        )
+
+    def _append(
+        self,
+        kind: str,
+        url: str,
+        at: datetime,
+        body: BinaryIO,
+        http: StatusAndHeaders | None,
+        media_type: str | None = None,
+    ) -> Stored:
+        file = self._writable()
+        offset = file.seek(0, os.SEEK_END)
+        head = b""
+        if http is not None:
+            http.compute_headers_buffer()
+            head = http.headers_buff
+        payload, block, size = _digests(body, head)
+        writer = WARCWriter(file, gzip=True, warc_version="WARC/1.1")
+        record = writer.create_warc_record(
+            url,
+            kind,
+            payload=body,
+            length=size,
+            http_headers=http,
+            warc_content_type=media_type or "application/http; msgtype=response",
+            warc_headers_dict={
+                "WARC-Date": at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+                "WARC-Payload-Digest": f"sha256:{payload}",
+                "WARC-Block-Digest": f"sha256:{block}",
+            },
+        )
+        try:
+            writer.write_record(record)
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError as error:
+            file.truncate(offset)
+            raise ArchiveError(f"Không ghi được vào {self._path.name}: {error}") from error
+        stored = Stored(self._path.name.removesuffix(_OPEN), offset, file.tell() - offset, payload)
+        if file.tell() >= self.rotate_at:
+            self._seal()
+        return stored
+
+    def _writable(self) -> BinaryIO:
+        if self._file is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            stamp = datetime.now(UTC).strftime("%Y%m%d%H%M%S")
+            path = self.folder / f"kiemtin-{stamp}-{secrets.token_hex(4)}.warc.gz{_OPEN}"
+            file = path.open("xb+")
+            fcntl.flock(file, fcntl.LOCK_EX)
+            _sync_folder(self.folder)
+            self._file, self._path = file, path
+        return self._file
+
+    def _seal(self) -> None:
+        self.close()
+        self._path.rename(self._path.with_name(self._path.name.removesuffix(_OPEN)))
+        _sync_folder(self.folder)
+
+    def _adopt(self, path: Path) -> None:
+        try:
+            file = path.open("rb+")
+        except FileNotFoundError:
+            return  # sealed by its writer since the folder was listed
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            return
+        size = file.seek(0, os.SEEK_END)
+        sound = _sound_length(file, size)
+        if sound < size:
+            file.truncate(sound)
+            os.fsync(file.fileno())
+            self.torn.append(Torn(path.name.removesuffix(_OPEN), sound, size - sound))
+        if self._file is None and sound < self.rotate_at and path.exists():
+            self._file, self._path = file, path
+        else:
+            file.close()
+
+    def _open_to_read(self, warc: str) -> BinaryIO:
+        if Path(warc).name != warc:
+            raise ArchiveError(f"{warc!r} không phải tên tệp lưu trữ")
+        for name in (warc, warc + _OPEN, warc):  # thrice: it may be sealed between two looks
+            try:
+                return (self.folder / name).open("rb")
+            except FileNotFoundError:
+                continue
+        raise ArchiveError(f"Không thấy tệp {warc} trong {self.folder}")
+
+
+def _digests(body: BinaryIO, head: bytes) -> tuple[str, str, int]:
+    start = body.tell()
+    payload, block, size = hashlib.sha256(), hashlib.sha256(head), 0
+    while chunk := body.read(_CHUNK):
+        payload.update(chunk)
+        block.update(chunk)
+        size += len(chunk)
+    body.seek(start)
+    return payload.hexdigest(), block.hexdigest(), size
+
+
+def _sound_length(file: BinaryIO, size: int) -> int:
+    """Return how many bytes from the start are whole gzip members."""
+    # Nearly always the last member is whole and near the end: look there before reading it all.
+    window = min(size, 4 * _CHUNK)
+    file.seek(size - window)
+    tail = file.read(window)
+    at = tail.rfind(b"\x1f\x8b\x08")
+    while at != -1:
+        inflate = zlib.decompressobj(_GZIP)
+        try:
+            if inflate.decompress(tail[at:], 8) == b"WARC/1.1" and _ends_at(file, size - window + at) == size:
+                return size
+        except zlib.error:
+            pass
+        at = tail.rfind(b"\x1f\x8b\x08", 0, at)
+    sound = 0
+    while sound < size:
+        end = _ends_at(file, sound)
+        if end is None:
+            break
+        sound = end
+    return sound
+
+
+def _ends_at(file: BinaryIO, start: int) -> int | None:
+    """Return where the gzip member that begins at `start` ends, or None when it is torn."""
+    file.seek(start)
+    inflate = zlib.decompressobj(_GZIP)
+    consumed = 0
+    for chunk in _chunks(file):
+        try:
+            pending = chunk
+            while not inflate.eof and pending:
+                inflate.decompress(pending, _CHUNK)
+                pending = inflate.unconsumed_tail
+        except zlib.error:
+            return None
+        consumed += len(chunk)
+        if inflate.eof:
+            return start + consumed - len(inflate.unused_data)
+    return None
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    while chunk := file.read(_CHUNK):
+        yield chunk
+
+
+def _one_line(value: str) -> str:
+    return value.replace("\r", " ").replace("\n", " ")
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

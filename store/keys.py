@@ -1,0 +1,82 @@
+"""The secret of an installation, and the two things made with it: author pseudonyms and sealed handles."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+_SIZE = 32
+
+
+class KeyFileError(Exception):
+    """The key file cannot be used; the message says why."""
+
+
+class Keys:
+    """Keys derived (HKDF-SHA256, RFC 5869) from one secret, one for each purpose."""
+
+    def __init__(self, secret: bytes) -> None:
+        if len(secret) != _SIZE:
+            raise KeyFileError(f"Khóa phải dài {_SIZE} byte, tệp này có {len(secret)}.")
+        self._pseudonym = _derive(secret, b"kiemtin author pseudonym v1")
+        self._handles = Fernet(base64.urlsafe_b64encode(_derive(secret, b"kiemtin author handle v1")))
+
+    @classmethod
+    def load(cls, path: Path) -> Keys:
+        """Read the secret at `path`, making it with mode 0600 when there is none.
+
+        Raises `KeyFileError` when others may read the file or it holds no key.
+        """
+        with suppress(FileExistsError):
+            _create(path)
+        if path.stat().st_mode & 0o077:
+            raise KeyFileError(f"Người khác đọc được tệp khóa {path}: chạy chmod 600 {path} rồi thử lại.")
+        try:
+            secret = bytes.fromhex(path.read_text().strip())
+        except ValueError as error:
+            raise KeyFileError(f"Tệp khóa {path} hỏng: hãy khôi phục từ bản sao lưu.") from error
+        return cls(secret)
+
+    def pseudonym(self, source: str, handle: str) -> str:
+        """Return 32 hex digits that stand for `handle` at `source`; without the key nobody can go back."""
+        message = f"{source}\x00{handle}".encode()
+        return hmac.new(self._pseudonym, message, hashlib.sha256).hexdigest()[:32]
+
+    def seal(self, handle: str) -> bytes:
+        """Return `handle` encrypted (Fernet: AES-128-CBC with HMAC-SHA256)."""
+        return self._handles.encrypt(handle.encode())
+
+    def unseal(self, sealed: bytes) -> str:
+        """Return the handle that `seal` was given. Only an approved referral may ask for it."""
+        return self._handles.decrypt(sealed).decode()
+
+
+def _derive(secret: bytes, purpose: bytes) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(secret)
+
+
+def _create(path: Path) -> None:
+    # Written aside and linked into place: a process killed midway leaves no half key,
+    # and of two that start together one wins and both use its key.
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        raise FileExistsError(path)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(_SIZE) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(aside, path)
+    finally:
+        aside.unlink()

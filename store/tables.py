@@ -1,0 +1,362 @@
+"""The records: one class a table. Times are UTC; the author of a post is a pseudonym and a sealed handle."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from store.base import Base, Id, one_of, primary_key, to
+from store.vocabulary import (
+    CaseState,
+    Outcome,
+    PostKind,
+    ReferralState,
+    Role,
+    RunKind,
+    RunState,
+    SourceKind,
+    TaskKind,
+)
+
+
+class Source(Base):
+    """A feed, forum, channel or import, with its crawl policy and legal basis."""
+
+    __tablename__ = "source"
+    __table_args__ = (one_of("kind", SourceKind), CheckConstraint("rate > 0", name="rate"))
+
+    id: Mapped[int] = primary_key()
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    url: Mapped[str | None]
+    language: Mapped[str] = mapped_column(String(8), default="vi")
+    legal_basis: Mapped[str]
+    rate: Mapped[float] = mapped_column(default=0.5)
+    enabled: Mapped[bool] = mapped_column(default=True)
+    added_at: Mapped[datetime]
+
+
+class Run(Base):
+    """One crawl of a source or one import of a file: how far it came, and what it counted."""
+
+    __tablename__ = "run"
+    __table_args__ = (one_of("kind", RunKind), one_of("state", RunState))
+
+    id: Mapped[int] = primary_key()
+    kind: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(16), default=RunState.RUNNING)
+    source_id: Mapped[int] = to("source.id", index=True)
+    capture_id: Mapped[int | None] = to("capture.id")
+    file_name: Mapped[str | None]
+    identity: Mapped[str | None] = mapped_column(String(64), unique=True)
+    next_row: Mapped[int] = mapped_column(default=0)
+    counters: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+    source: Mapped[Source] = relationship()
+
+
+class Rejection(Base):
+    """A row of an import that was not accepted, and why."""
+
+    __tablename__ = "rejection"
+
+    run_id: Mapped[int] = mapped_column(Id, ForeignKey("run.id"), primary_key=True)
+    row: Mapped[int] = mapped_column(primary_key=True)
+    reason: Mapped[str]
+    raw: Mapped[str]
+
+
+class Capture(Base):
+    """One HTTP exchange, or one imported file, kept in a WARC file."""
+
+    __tablename__ = "capture"
+    __table_args__ = (UniqueConstraint("warc", "offset"),)
+
+    id: Mapped[int] = primary_key()
+    source_id: Mapped[int] = to("source.id", index=True)
+    url: Mapped[str] = mapped_column(Text, index=True)
+    at: Mapped[datetime]
+    status: Mapped[int | None]
+    media_type: Mapped[str]
+    sha256: Mapped[str] = mapped_column(String(64))
+    warc: Mapped[str]
+    offset: Mapped[int] = mapped_column(BigInteger)
+    length: Mapped[int] = mapped_column(BigInteger)
+
+
+class Cluster(Base):
+    """Near-duplicate posts. `signature` is the MinHash of the leader: the post that opened the cluster."""
+
+    __tablename__ = "cluster"
+
+    id: Mapped[int] = primary_key()
+    signature: Mapped[bytes | None]
+    size: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime]
+
+
+class Band(Base):
+    """One LSH band of a cluster leader's signature: clusters that share one are candidates to be copies."""
+
+    __tablename__ = "band"
+
+    key: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    cluster_id: Mapped[int] = mapped_column(Id, ForeignKey("cluster.id"), primary_key=True, index=True)
+
+
+class Post(Base):
+    """One public item. `text` is all that is scored: NFC, an article's headline first."""
+
+    __tablename__ = "post"
+    __table_args__ = (one_of("kind", PostKind), Index("ix_post_cluster_id_id", "cluster_id", "id"))
+
+    id: Mapped[int] = primary_key()
+    key: Mapped[str] = mapped_column(Text, unique=True)
+    source_id: Mapped[int] = to("source.id", index=True)
+    capture_id: Mapped[int] = to("capture.id")
+    row: Mapped[int | None]
+    url: Mapped[str | None]
+    kind: Mapped[str] = mapped_column(String(16))
+    language: Mapped[str] = mapped_column(String(8), default="vi")
+    title: Mapped[str] = mapped_column(default="")
+    text: Mapped[str]
+    quotes: Mapped[list[Any]] = mapped_column(default=list)
+    content_hash: Mapped[str] = mapped_column(String(64), index=True)
+    version: Mapped[int] = mapped_column(default=1)
+    published_at: Mapped[datetime | None]
+    first_seen_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    author: Mapped[str | None] = mapped_column(String(64))
+    author_sealed: Mapped[bytes | None]
+    cluster_id: Mapped[int] = to("cluster.id")
+    # The latest assessment; no foreign key, for it would close a circle with assessment.post_id.
+    assessment_id: Mapped[int | None] = mapped_column(Id)
+
+    source: Mapped[Source] = relationship()
+    capture: Mapped[Capture] = relationship()
+    assessment: Mapped[Assessment | None] = relationship(
+        primaryjoin="foreign(Post.assessment_id) == Assessment.id", viewonly=True
+    )
+
+
+class Revision(Base):
+    """What a post said at one version; written when it is first seen and at each edit."""
+
+    __tablename__ = "revision"
+
+    post_id: Mapped[int] = mapped_column(Id, ForeignKey("post.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    text: Mapped[str]
+    content_hash: Mapped[str] = mapped_column(String(64))
+    capture_id: Mapped[int] = to("capture.id")
+    seen_at: Mapped[datetime]
+
+
+class Assessment(Base):
+    """One scoring of one version of a post by one model and policy version."""
+
+    __tablename__ = "assessment"
+    __table_args__ = (
+        UniqueConstraint("post_id", "post_version", "model", "policy"),
+        CheckConstraint("NOT (protected AND referable)", name="protected_is_never_referable"),
+        CheckConstraint("harmful BETWEEN 0 AND 1", name="harmful"),
+    )
+
+    id: Mapped[int] = primary_key()
+    post_id: Mapped[int] = to("post.id")
+    post_version: Mapped[int]
+    model: Mapped[str] = mapped_column(String(100))
+    policy: Mapped[str] = mapped_column(String(100))
+    about: Mapped[float]
+    act: Mapped[str] = mapped_column(String(32))
+    harmful: Mapped[float]
+    flagged: Mapped[bool]
+    protected: Mapped[bool]
+    uncertain: Mapped[bool]
+    referable: Mapped[bool]
+    priority: Mapped[float]
+    detail: Mapped[dict[str, Any]]
+    at: Mapped[datetime]
+
+
+class Claim(Base):
+    """A fact-checked claim: wording, verdict, correction, source."""
+
+    __tablename__ = "claim"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    wording: Mapped[str]
+    harm: Mapped[str] = mapped_column(String(32))
+    verdict: Mapped[str] = mapped_column(String(32))
+    correction: Mapped[str]
+    source_name: Mapped[str]
+    source_url: Mapped[str | None]
+
+
+class User(Base):
+    """A person who signs in. Passwords are argon2id hashes."""
+
+    __tablename__ = "user"
+    __table_args__ = (one_of("role", Role),)
+
+    id: Mapped[int] = primary_key()
+    login: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    role: Mapped[str] = mapped_column(String(16))
+    password_hash: Mapped[str]
+    must_change: Mapped[bool] = mapped_column(default=False)
+    active: Mapped[bool] = mapped_column(default=True)
+    failures: Mapped[int] = mapped_column(default=0)
+    locked_until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class UserSession(Base):
+    """A signed-in browser: only the SHA-256 of its token is kept."""
+
+    __tablename__ = "session"
+
+    token_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[int] = to("user.id", index=True)
+    csrf: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+    user: Mapped[User] = relationship()
+
+
+class Case(Base):
+    """A cluster under review. A lease is a person, a token and an expiry, or none of the three."""
+
+    __tablename__ = "case"
+    __table_args__ = (
+        one_of("state", CaseState),
+        CheckConstraint(
+            "(state = 'leased') = (lease_token IS NOT NULL)"
+            " AND (lease_token IS NULL) = (lease_user_id IS NULL)"
+            " AND (lease_token IS NULL) = (lease_until IS NULL)",
+            name="lease",
+        ),
+        Index("ix_case_queue", "state", "priority", "id"),
+    )
+
+    id: Mapped[int] = primary_key()
+    cluster_id: Mapped[int] = mapped_column(Id, ForeignKey("cluster.id"), unique=True)
+    post_id: Mapped[int] = to("post.id")
+    state: Mapped[str] = mapped_column(String(16), default=CaseState.QUEUED)
+    version: Mapped[int] = mapped_column(default=1)
+    priority: Mapped[float]
+    harm: Mapped[str | None] = mapped_column(String(32))
+    uncertain: Mapped[bool] = mapped_column(default=False)
+    lease_user_id: Mapped[int | None] = to("user.id", index=True)
+    lease_token: Mapped[str | None] = mapped_column(String(64))
+    lease_until: Mapped[datetime | None]
+    opened_at: Mapped[datetime]
+    decided_at: Mapped[datetime | None]
+
+    post: Mapped[Post] = relationship()
+    lease_user: Mapped[User | None] = relationship()
+
+
+class Activity(Base):
+    """One line of a case's log, as reviewers read it."""
+
+    __tablename__ = "activity"
+
+    id: Mapped[int] = primary_key()
+    case_id: Mapped[int] = to("case.id", index=True)
+    user_id: Mapped[int | None] = to("user.id")
+    what: Mapped[str] = mapped_column(String(32))
+    reason: Mapped[str] = mapped_column(default="")
+    at: Mapped[datetime]
+
+    user: Mapped[User | None] = relationship()
+
+
+class Decision(Base):
+    """A reviewer's outcome on one version of a case, with a snapshot of what was seen."""
+
+    __tablename__ = "decision"
+    __table_args__ = (one_of("outcome", Outcome), UniqueConstraint("case_id", "case_version"))
+
+    id: Mapped[int] = primary_key()
+    case_id: Mapped[int] = to("case.id")
+    case_version: Mapped[int]
+    user_id: Mapped[int] = to("user.id", index=True)
+    outcome: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str]
+    correction: Mapped[str] = mapped_column(default="")
+    policy: Mapped[str] = mapped_column(String(100))
+    snapshot: Mapped[dict[str, Any]]
+    snapshot_sha256: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime]
+    undone_at: Mapped[datetime | None]
+
+    user: Mapped[User] = relationship()
+
+
+class Referral(Base):
+    """From proposal to export, receipt or recall: two persons, never the same one twice."""
+
+    __tablename__ = "referral"
+    __table_args__ = (
+        one_of("state", ReferralState),
+        CheckConstraint("approver_id IS NULL OR approver_id <> proposer_id", name="two_persons"),
+        CheckConstraint(
+            "state NOT IN ('approved', 'exported', 'acknowledged', 'recalled', 'expired')"
+            " OR (approver_id IS NOT NULL AND expires_at IS NOT NULL)",
+            name="approval",
+        ),
+        CheckConstraint("legal_basis <> '' AND why_not_milder <> ''", name="grounds"),
+    )
+
+    id: Mapped[int] = primary_key()
+    case_id: Mapped[int] = to("case.id", index=True)
+    state: Mapped[str] = mapped_column(String(16), default=ReferralState.PROPOSED)
+    rule: Mapped[str] = mapped_column(String(64))
+    legal_basis: Mapped[str]
+    why_not_milder: Mapped[str]
+    evidence_sha256: Mapped[str] = mapped_column(String(64))
+    policy: Mapped[str] = mapped_column(String(100))
+    proposer_id: Mapped[int] = to("user.id")
+    approver_id: Mapped[int | None] = to("user.id")
+    proposed_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+
+
+class Event(Base):
+    """One row of the audit log; written by `store.audit` alone, never changed (a trigger refuses)."""
+
+    __tablename__ = "event"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
+    at: Mapped[str] = mapped_column(String(40))
+    actor: Mapped[str] = mapped_column(String(100), index=True)
+    action: Mapped[str] = mapped_column(String(64), index=True)
+    subject: Mapped[str] = mapped_column(String(200), index=True)
+    detail: Mapped[str]
+    previous: Mapped[str] = mapped_column(String(64), unique=True)
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+class Task(Base):
+    """Work owed to a post, written with the record that owes it: to score it, to index it."""
+
+    __tablename__ = "task"
+    __table_args__ = (one_of("kind", TaskKind), Index("ix_task_take", "kind", "due_at", "id"))
+
+    id: Mapped[int] = primary_key()
+    kind: Mapped[str] = mapped_column(String(16))
+    post_id: Mapped[int] = to("post.id", index=True)
+    due_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(default=0)
+    lease_token: Mapped[str | None] = mapped_column(String(64))
+    error: Mapped[str | None]
