@@ -14,7 +14,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 from rensa import RMinHash
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from store.tables import Band, Cluster, Post
@@ -98,17 +98,17 @@ def assign(session: Session, posts: Sequence[tuple[str, str]], at: datetime) -> 
 
 
 def leave(session: Session, post: Post) -> None:
-    """Take `post` out of its cluster because its text changed.
-
-    Its cluster loses its signature when it stands empty, so that nothing joins a text nobody says any more.
-    """
+    """Take `post` out of its cluster, which has other posts, because its text changed."""
     session.execute(update(Cluster).where(Cluster.id == post.cluster_id).values(size=Cluster.size - 1))
-    left = session.scalar(
-        select(func.count()).select_from(Post).where(Post.cluster_id == post.cluster_id, Post.id != post.id)
-    )
-    if not left:
-        session.execute(delete(Band).where(Band.cluster_id == post.cluster_id))
-        session.execute(update(Cluster).where(Cluster.id == post.cluster_id).values(signature=None))
+
+
+def sign_again(session: Session, cluster_id: int, text: str) -> None:
+    """Give a cluster of one post the signature of its new `text`; it keeps its case and its history."""
+    (signature,) = signatures([text])
+    session.execute(delete(Band).where(Band.cluster_id == cluster_id))
+    session.execute(update(Cluster).where(Cluster.id == cluster_id).values(signature=_packed(signature)))
+    if signature is not None:
+        _add_bands(session, cluster_id, band_keys(signature))
 
 
 def _candidates(session: Session, keys: set[int]) -> dict[int, dict[int, Signature]]:
@@ -137,11 +137,17 @@ def _nearest(
 
 
 def _open(session: Session, signature: Signature | None, keys: Sequence[int], at: datetime) -> int:
-    cluster = Cluster(
-        signature=None if signature is None else signature.astype("<u4").tobytes(), size=0, created_at=at
-    )
+    cluster = Cluster(signature=_packed(signature), size=0, created_at=at)
     session.add(cluster)
     session.flush()
-    if keys:
-        session.execute(insert(Band), [{"key": key, "cluster_id": cluster.id} for key in set(keys)])
+    _add_bands(session, cluster.id, keys)
     return cluster.id
+
+
+def _add_bands(session: Session, cluster_id: int, keys: Sequence[int]) -> None:
+    if keys:
+        session.execute(insert(Band), [{"key": key, "cluster_id": cluster_id} for key in set(keys)])
+
+
+def _packed(signature: Signature | None) -> bytes | None:
+    return None if signature is None else signature.astype("<u4").tobytes()

@@ -112,16 +112,20 @@ def _accept_once(
         fates.append(_fate(known.get(incoming.key), content, seen_texts))
         seen_texts.add(content)
     changed = [i for i, fate in enumerate(fates) if fate != "seen"]
+    staying = {
+        i: known[posts[i].key].cluster_id
+        for i in changed
+        if fates[i] == "edited" and not _leave(session, known[posts[i].key], posts[i].text, now)
+    }
+    moving = [i for i in changed if i not in staying]
+    assigned = cluster.assign(session, [(hashes[i], posts[i].text) for i in moving], now)
+    clusters = staying | dict(zip(moving, assigned, strict=True))
     for i in changed:
-        if fates[i] == "edited":
-            _leave(session, known[posts[i].key], now)
-    clusters = cluster.assign(session, [(hashes[i], posts[i].text) for i in changed], now)
-    for i, cluster_id in zip(changed, clusters, strict=True):
         post = known.get(posts[i].key)
         if post is None:
             post = known[posts[i].key] = _new(source_id, posts[i], keys, now)
             session.add(post)
-        _write_version(post, posts[i], hashes[i], cluster_id)
+        _write_version(post, posts[i], hashes[i], clusters[i])
     for incoming in posts:
         known[incoming.key].last_seen_at = now
     session.flush()
@@ -163,17 +167,21 @@ def _write_version(post: Post, incoming: Incoming, content: str, cluster_id: int
     post.cluster_id = cluster_id
 
 
-def _leave(session: Session, post: Post, now: datetime) -> None:
-    cluster.leave(session, post)
-    # Whoever stays behind is looked at again: the case of the cluster may have shown this post.
-    sibling = session.scalar(
+def _leave(session: Session, post: Post, text: str, now: datetime) -> bool:
+    """Say whether an edited post leaves its cluster: only one that has copies does."""
+    copy = session.scalar(
         select(Post.id)
         .where(Post.cluster_id == post.cluster_id, Post.id != post.id)
         .order_by(Post.id)
         .limit(1)
     )
-    if sibling is not None:
-        session.add(Task(kind=TaskKind.SCORE, post_id=sibling, due_at=now))
+    if copy is None:
+        cluster.sign_again(session, post.cluster_id, text)
+        return False
+    cluster.leave(session, post)
+    # The copies are looked at again, for the case of the cluster may have shown this post.
+    session.add(Task(kind=TaskKind.SCORE, post_id=copy, due_at=now))
+    return True
 
 
 def _owe(session: Session, posts: Sequence[Post], now: datetime) -> None:

@@ -233,7 +233,10 @@ class UserSession(Base):
 
 
 class Case(Base):
-    """A cluster under review. A lease is a person, a token and an expiry, or none of the three."""
+    """A cluster under review, shown by one post whose text has `content_hash`.
+
+    A lease is a person, a token and an expiry, or none of the three.
+    """
 
     __tablename__ = "case"
     __table_args__ = (
@@ -250,6 +253,7 @@ class Case(Base):
     id: Mapped[int] = primary_key()
     cluster_id: Mapped[int] = mapped_column(Id, ForeignKey("cluster.id"), unique=True)
     post_id: Mapped[int] = to("post.id")
+    content_hash: Mapped[str] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(16), default=CaseState.QUEUED)
     version: Mapped[int] = mapped_column(default=1)
     priority: Mapped[float]

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from store.tables import Task
+from store.tables import Post, Task
 from store.vocabulary import TaskKind
 
 MAX_ATTEMPTS = 5
@@ -28,6 +28,20 @@ class Batch:
     token: str
     task_ids: tuple[int, ...]
     post_ids: tuple[int, ...]
+
+
+def owe_index(session: Session, post_ids: Sequence[int], now: datetime) -> None:
+    """Owe the index the present state of some posts."""
+    if post_ids:
+        session.execute(
+            insert(Task),
+            [{"kind": TaskKind.INDEX, "post_id": post_id, "due_at": now} for post_id in post_ids],
+        )
+
+
+def owe_index_of_cluster(session: Session, cluster_id: int, now: datetime) -> None:
+    """Owe the index the present state of every post of a cluster, after its case moved."""
+    owe_index(session, session.scalars(select(Post.id).where(Post.cluster_id == cluster_id)).all(), now)
 
 
 def take(

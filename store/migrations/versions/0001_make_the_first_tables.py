@@ -228,6 +228,7 @@ def upgrade() -> None:
         sa.Column("id", ID, nullable=False),
         sa.Column("cluster_id", ID, nullable=False),
         sa.Column("post_id", ID, nullable=False),
+        sa.Column("content_hash", sa.String(length=64), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("priority", sa.Double(), nullable=False),

@@ -1,0 +1,1 @@
+"""Brings files of posts and hotline reports in: JSONL, CSV and XLSX."""

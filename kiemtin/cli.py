@@ -1,0 +1,58 @@
+"""The command line: assembles the commands and turns known errors into one clear line."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from crawlers.sources import SourcesError
+from search.engine import SearchError
+
+from crawlers.imports.mapping import MappingError
+from crawlers.imports.rows import FileUnreadable
+from crawlers.imports.run import ImportConflict
+from kiemtin.commands import ingest, service, trust, upkeep
+from kiemtin.screen import say_error
+from kiemtin.settings import SettingsError
+from kiemtin.worker import AlreadyWorking
+from models import DataError
+from store.archive import ArchiveError
+from store.keys import KeyFileError
+from store.records import RecordsError
+
+KNOWN_ERRORS = (
+    AlreadyWorking,
+    ArchiveError,
+    DataError,
+    FileUnreadable,
+    ImportConflict,
+    KeyFileError,
+    MappingError,
+    RecordsError,
+    SearchError,
+    SettingsError,
+    SourcesError,
+)
+
+app = typer.Typer(
+    name="kiemtin",
+    help="Kiểm Tin tìm tin sai và lừa đảo quanh COVID-19 trong bài công khai, đưa người duyệt xem và quyết định.\n\n"
+    "Bắt đầu: [bold]kiemtin demo[/] chạy thử với trang mẫu; [bold]kiemtin run[/] chạy thật theo sources.yaml.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+    add_completion=False,
+)
+service.register(app)
+ingest.register(app)
+upkeep.register(app)
+trust.register(app)
+
+
+def main() -> None:
+    """Run the command line; known errors end with status 2 and say what to do."""
+    try:
+        app()
+    except KNOWN_ERRORS as error:
+        say_error(str(error))
+        sys.exit(2)

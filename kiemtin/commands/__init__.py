@@ -1,0 +1,1 @@
+"""The commands of `kiemtin`, by who uses them."""

@@ -1,0 +1,125 @@
+"""Commands that bring posts in or score files: import, score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from classifier.score_file import score_file
+from rich.table import Table
+
+from classifier import model as models_of
+from classifier import policy as policies
+from crawlers.imports import run as imports
+from crawlers.imports.mapping import FIELDS, Mapping, MappingError
+from crawlers.imports.rows import columns
+from kiemtin import log as logs
+from kiemtin.house import House
+from kiemtin.screen import bar, out, say, show_counters
+from kiemtin.settings import load
+from store.vocabulary import PostKind, SourceKind
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to `app`."""
+    app.command(name="import")(import_file)
+    app.command()(score)
+
+
+def import_file(
+    file: Annotated[Path, typer.Argument(help="Tệp .jsonl, .csv, .tsv hoặc .xlsx.")],
+    source: Annotated[
+        str, typer.Option(help="Tên nguồn của các bài; trống là tên tệp.", show_default=False)
+    ] = "",
+    legal_basis: Annotated[str, typer.Option(help="Căn cứ để giữ và xử lý các bài này.")] = "Đơn vị tự nhập",
+    kind: Annotated[PostKind, typer.Option(help="Loại bài.")] = PostKind.SOCIAL,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map", metavar="TRƯỜNG=CỘT", help=f"Cột của một trường ({', '.join(FIELDS)}); '-' là bỏ."
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Đọc thử cả tệp, không ghi gì.")] = False,
+    errors: Annotated[
+        Path | None,
+        typer.Option(help="Nơi ghi các dòng bị từ chối; trống là thư mục dữ liệu.", show_default=False),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Không vẽ thanh tiến độ.")] = False,
+) -> None:
+    """Nhập bài hoặc phản ánh đường dây nóng từ tệp. Bị ngắt thì chạy lại: nhập tiếp từ chỗ dừng."""
+    settings = load()
+    logs.configure(settings)
+    mapping = Mapping.of(columns(file), _given(column or []))
+    plan = imports.Plan(
+        path=file,
+        mapping=mapping,
+        source=source or file.stem,
+        legal_basis=legal_basis,
+        source_kind=SourceKind.HOTLINE if kind == PostKind.HOTLINE else SourceKind.IMPORT,
+        post_kind=kind,
+    )
+    if dry_run:
+        _show_preview(plan)
+        return
+    house = House(settings)
+    house.prepare()
+    with bar(f"Nhập {file.name}", quiet=quiet) as move:
+        outcome = imports.run(house.records, settings.archive_path, house.keys, plan, move)
+    if outcome.done_before:
+        say(f"{file.name} đã nhập xong trước đây (lượt {outcome.run_id}); không có gì để làm.")
+    elif outcome.resumed_at:
+        say(f"Nhập tiếp từ sau dòng {outcome.resumed_at}.")
+    show_counters(f"Lượt {outcome.run_id}", outcome.counters)
+    for tail in outcome.torn:
+        say(f"Tệp {tail.warc}: đã cắt {tail.length} byte ghi dở của lần chạy bị ngắt.")
+    if outcome.rejected:
+        path = errors or settings.data_dir / "imports" / f"{file.stem}.{outcome.run_id}.errors.jsonl"
+        with house.records.read() as session:
+            number = imports.write_errors(session, outcome.run_id, path)
+        say(f"{number} dòng bị từ chối, lý do ở {path}")
+
+
+def score(
+    source: Annotated[Path, typer.Argument(metavar="VÀO.jsonl", help="Các dòng {id, text}.")],
+    target: Annotated[Path, typer.Argument(metavar="RA.jsonl", help="Nơi ghi kết quả.")],
+    model: Annotated[
+        str | None, typer.Option(help="Thư mục mô hình; trống là KIEMTIN_MODEL.", show_default=False)
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Không vẽ thanh tiến độ.")] = False,
+) -> None:
+    """Chấm một tệp {id, text} mà không ghi vào cơ sở dữ liệu."""
+    settings = load()
+    with bar(f"Chấm {source.name}", quiet=quiet) as move:
+        counters = score_file(
+            source,
+            target,
+            models_of.load(model or settings.model),
+            policies.load_policy(settings.policy_file),
+            progress=move,
+        )
+    show_counters(target.name, counters)
+
+
+def _given(pairs: list[str]) -> dict[str, str]:
+    given = {}
+    for pair in pairs:
+        field, found, name = pair.partition("=")
+        if not found:
+            raise MappingError(f"--map {pair!r}: viết TRƯỜNG=CỘT, ví dụ --map text='Nội dung'.")
+        given[field.strip()] = name.strip()
+    return given
+
+
+def _show_preview(plan: imports.Plan) -> None:
+    seen = imports.preview(plan)
+    table = Table("trường", "cột", title="Ánh xạ cột", title_justify="left")
+    for field, name in plan.mapping.columns.items():
+        table.add_row(field, name)
+    out.print(table)
+    say(f"{seen.rows} dòng: {seen.rows - len(seen.refused)} sẽ được nhận, {len(seen.refused)} bị từ chối.")
+    for number, reason in seen.refused[:20]:
+        say(f"  dòng {number}: {reason}")
+    for post in seen.sample:
+        say(f"  [dim]{post.key}[/]  {post.text[:90]!r}")
+    say("Chạy thử, chưa ghi gì.")

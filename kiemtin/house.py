@@ -1,0 +1,99 @@
+"""Opens the parts of an installation from its settings, and prepares a new one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+
+from api.desk import Desk
+from search.engine import SearchEngine, open_engine
+from sqlalchemy.orm import Session
+
+import models
+from api import accounts
+from classifier import model as models_of
+from classifier import policy as policies
+from kiemtin.settings import Settings
+from kiemtin.worker import Worker
+from store.archive import Archive
+from store.keys import Keys
+from store.migrate import migrate, require_current
+from store.records import Records
+from store.tables import Claim
+
+
+@dataclass(frozen=True)
+class House:
+    """The parts, each opened when it is first asked for."""
+
+    settings: Settings
+
+    @cached_property
+    def records(self) -> Records:
+        records = Records(self.settings.records_url)
+        records.check()
+        return records
+
+    @cached_property
+    def keys(self) -> Keys:
+        return Keys.load(self.settings.key_path)
+
+    @cached_property
+    def engine(self) -> SearchEngine:
+        return open_engine(self.settings.engine_url)
+
+    def worker(self) -> Worker:
+        """Return a worker with the model and the policy of the settings."""
+        return Worker(
+            self.records,
+            self.engine,
+            models_of.load(self.settings.model),
+            policies.load_policy(self.settings.policy_file),
+            self.settings.work_batch,
+        )
+
+    def desk(self) -> Desk:
+        """Return what the pages and the JSON API stand on."""
+        return Desk(
+            records=self.records,
+            engine=self.engine,
+            archive=Archive(self.settings.archive_path),
+            secure_cookies=self.settings.secure_cookies,
+        )
+
+    def require_ready(self) -> None:
+        """Raise `RecordsError` unless the database has the schema of this version."""
+        require_current(self.records)
+
+    def prepare(self) -> str | None:
+        """Make or bring up to date all that a start needs; a second time changes nothing.
+
+        Returns the one-time password of the first administrator when it was made now.
+        """
+        self.settings.data_dir.mkdir(parents=True, exist_ok=True)
+        migrate(self.records)
+        with self.records.write() as session:
+            take_claims(session)
+        _ = self.keys
+        return accounts.ensure_admin(self.records)
+
+
+def take_claims(session: Session) -> int:
+    """Bring the shipped claims into the records, by id; return how many there are."""
+    count = 0
+    for line in models.read_text("claims.jsonl").splitlines():
+        row = json.loads(line)
+        session.merge(
+            Claim(
+                id=row["id"],
+                wording=row["claim"],
+                harm=row["harm"],
+                verdict=row["verdict"],
+                correction=row["correction"],
+                source_name=row["source"]["name"],
+                source_url=row["source"].get("url"),
+            )
+        )
+        count += 1
+    return count

@@ -1,0 +1,66 @@
+"""Settings of an installation: environment variables `KIEMTIN_…`, or the same in a file `.env`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SettingsError(Exception):
+    """A setting has a value that cannot be used; the message names each."""
+
+
+class Settings(BaseSettings):
+    """All settings, with the defaults of one machine. Paths left empty lie in `data_dir`."""
+
+    model_config = SettingsConfigDict(env_prefix="KIEMTIN_", env_file=".env", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(Path("var"), description="Thư mục dữ liệu.")
+    database_url: str = Field("", description="Cơ sở dữ liệu; trống là SQLite trong thư mục dữ liệu.")
+    search_url: str = Field("", description="Chỉ mục tìm kiếm; trống là tantivy trong thư mục dữ liệu.")
+    archive_dir: Path | None = Field(None, description="Thư mục lưu trữ WARC.")
+    key_file: Path | None = Field(None, description="Tệp khóa (chế độ 0600), tự tạo lần đầu.")
+    sources_file: Path = Field(Path("sources.yaml"), description="Danh sách nguồn.")
+    model: str | None = Field(None, description="Thư mục mô hình; trống là mô hình đi kèm.")
+    policy_file: Path | None = Field(None, description="Chính sách; trống là policy.yaml đi kèm.")
+    host: str = Field("127.0.0.1", description="Địa chỉ máy chủ nghe.")
+    port: int = Field(8000, ge=0, le=65535, description="Cổng máy chủ nghe; 0 là một cổng trống.")
+    demo_port: int = Field(8377, ge=0, le=65535, description="Cổng của trang mẫu.")
+    secure_cookies: bool = Field(False, description="Chỉ gửi cookie qua HTTPS; bật khi có proxy TLS ở trước.")
+    contact: str = Field("", description="Cách liên hệ ghi trong User-Agent khi thu thập.")
+    crawl_minutes: int = Field(30, ge=1, description="Bao nhiêu phút thu thập một lần.")
+    work_batch: int = Field(128, ge=1, le=2000, description="Số bài chấm trong một lượt.")
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="Dạng nhật ký vận hành: auto là chữ trên màn hình, JSON khi ghi vào tệp."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Mức nhật ký vận hành."
+    )
+
+    @property
+    def records_url(self) -> str:
+        return self.database_url or f"sqlite:///{(self.data_dir / 'kiemtin.db').resolve()}"
+
+    @property
+    def engine_url(self) -> str:
+        return self.search_url or f"tantivy:{(self.data_dir / 'search').resolve()}"
+
+    @property
+    def archive_path(self) -> Path:
+        return self.archive_dir or self.data_dir / "archive"
+
+    @property
+    def key_path(self) -> Path:
+        return self.key_file or self.data_dir / "kiemtin.key"
+
+
+def load() -> Settings:
+    """Return the settings; raises `SettingsError` naming every variable that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [f"KIEMTIN_{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors()]
+        raise SettingsError("Thiết lập sai:\n" + "\n".join(lines)) from error

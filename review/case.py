@@ -1,0 +1,138 @@
+"""A case: its state machine, how assessments open and refresh it, and how its changes are recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from review.errors import IllegalMove, NoSuchCase
+from store import audit, tasks
+from store.tables import Activity, Assessment, Case, Post
+from store.vocabulary import CaseState
+
+MOVES: Mapping[CaseState, frozenset[CaseState]] = {
+    CaseState.QUEUED: frozenset({CaseState.LEASED}),
+    CaseState.LEASED: frozenset({CaseState.QUEUED, CaseState.ESCALATED, CaseState.DECIDED}),
+    CaseState.ESCALATED: frozenset({CaseState.DECIDED}),
+    CaseState.DECIDED: frozenset({CaseState.QUEUED}),
+}
+
+_SEARCHED = frozenset({"opened", "reopened", "escalated", "decided", "undone"})
+
+
+def move(current: CaseState, target: CaseState) -> CaseState:
+    """Return `target`; raises `IllegalMove` when a case in `current` may not go there."""
+    if target not in MOVES[current]:
+        raise IllegalMove(current=current, target=target)
+    return target
+
+
+def get(session: Session, case_id: int) -> Case:
+    """Return a case; raises `NoSuchCase`."""
+    case = session.get(Case, case_id, populate_existing=True)
+    if case is None:
+        raise NoSuchCase(case=case_id)
+    return case
+
+
+def change_state(case: Case, target: CaseState) -> None:
+    """Move `case` and let its lease go; whoever looked at the version before can no longer decide."""
+    case.state = move(CaseState(case.state), target)
+    case.lease_user_id = case.lease_token = case.lease_until = None
+    case.version += 1
+
+
+def record(
+    session: Session, case: Case, actor: str, what: str, at: datetime, reason: str = "", **detail: Any
+) -> None:
+    """Write the activity row and the audit event of one change, in the transaction of the change.
+
+    A change that a searcher sees owes the index the posts of the case.
+    """
+    user_id = int(actor.removeprefix("user:")) if actor.startswith("user:") else None
+    session.add(Activity(case_id=case.id, user_id=user_id, what=what, reason=reason, at=at))
+    audit.append(
+        session, actor, f"case.{what}", f"case:{case.id}", reason=reason, version=case.version, **detail
+    )
+    if what in _SEARCHED:
+        tasks.owe_index_of_cluster(session, case.cluster_id, at)
+
+
+def refresh(session: Session, cluster_id: int, at: datetime) -> Case | None:
+    """Open a cluster's case once a post of it is flagged or uncertain, and keep it true to the posts.
+
+    A new copy can only raise the priority. When the text under review was edited, the case shows the new
+    text under a new version; one already decided is queued again if the new text is flagged or uncertain.
+    Returns None while there is nothing for a person to look at.
+    """
+    posts = _assessed(session, cluster_id)
+    case = session.scalar(select(Case).where(Case.cluster_id == cluster_id).with_for_update())
+    if not posts:
+        return case
+    post, assessment = max(posts, key=lambda pair: _weight(pair[1]))
+    notable = assessment.flagged or assessment.uncertain
+    if case is None:
+        return _open(session, post, assessment, at) if notable else None
+    shown = next((p for p, _ in posts if p.content_hash == case.content_hash), None)
+    case.priority = assessment.priority
+    case.harm = top_harm(assessment)
+    case.uncertain = not assessment.flagged
+    if shown is None:
+        _show_edited(session, case, post, at, again=notable)
+    else:
+        case.post_id = shown.id
+    return case
+
+
+def top_harm(assessment: Assessment) -> str | None:
+    """Return the likeliest harm of a flagged assessment, or None."""
+    harms: dict[str, float] = assessment.detail.get("harms", {})
+    return max(harms, key=lambda harm: harms[harm]) if assessment.flagged and harms else None
+
+
+def _assessed(session: Session, cluster_id: int) -> list[tuple[Post, Assessment]]:
+    # One query for the posts of the cluster and their latest assessments.
+    rows = session.execute(
+        select(Post, Assessment)
+        .join(Assessment, Assessment.id == Post.assessment_id)
+        .where(Post.cluster_id == cluster_id, Assessment.post_version == Post.version)
+        .order_by(Post.id)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def _weight(assessment: Assessment) -> tuple[bool, bool, float, int]:
+    return assessment.flagged, assessment.uncertain, assessment.priority, -assessment.post_id
+
+
+def _open(session: Session, post: Post, assessment: Assessment, at: datetime) -> Case:
+    case = Case(
+        cluster_id=post.cluster_id,
+        post_id=post.id,
+        content_hash=post.content_hash,
+        state=CaseState.QUEUED,
+        version=1,
+        priority=assessment.priority,
+        harm=top_harm(assessment),
+        uncertain=not assessment.flagged,
+        opened_at=at,
+    )
+    session.add(case)
+    session.flush()
+    record(session, case, audit.SYSTEM, "opened", at, post=post.id, assessment=assessment.id)
+    return case
+
+
+def _show_edited(session: Session, case: Case, post: Post, at: datetime, *, again: bool) -> None:
+    case.post_id, case.content_hash = post.id, post.content_hash
+    if case.state == CaseState.DECIDED and again:
+        change_state(case, CaseState.QUEUED)
+        case.decided_at = None
+        record(session, case, audit.SYSTEM, "reopened", at, "bài đã sửa", post=post.id)
+        return
+    case.version += 1
+    record(session, case, audit.SYSTEM, "changed", at, "bài đã sửa", post=post.id)

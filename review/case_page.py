@@ -1,0 +1,116 @@
+"""All that a case page shows, read in a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, joinedload
+
+from review.errors import NoSuchCase
+from review.permissions import Action, Person, require
+from store.tables import Activity, Case, Decision, Post, Revision
+
+COPIES_SHOWN = 50
+
+
+@dataclass(frozen=True)
+class Copy:
+    """Another post of the cluster. `exact` says its text is the same to the letter."""
+
+    post_id: int
+    source: str
+    kind: str
+    url: str | None
+    published_at: datetime | None
+    exact: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class Version:
+    """What the post said at one version, and the capture that shows it."""
+
+    version: int
+    text: str
+    capture_id: int
+    seen_at: datetime
+
+
+@dataclass(frozen=True)
+class CasePage:
+    """A case with its post, assessment, copies, versions, decisions and activity. No author anywhere."""
+
+    case: Case
+    post: Post
+    assessment: dict[str, Any]
+    copies: Sequence[Copy]
+    copies_total: int
+    versions: Sequence[Version]
+    decisions: Sequence[Decision]
+    activity: Sequence[Activity]
+
+
+def load(session: Session, person: Person, case_id: int) -> CasePage:
+    """Return the page of a case; raises `NoSuchCase`. Six queries, however many copies there are."""
+    require(person, Action.READ)
+    case = session.scalar(
+        select(Case)
+        .where(Case.id == case_id)
+        .options(
+            joinedload(Case.lease_user),
+            joinedload(Case.post).joinedload(Post.source),
+            joinedload(Case.post).joinedload(Post.capture),
+            joinedload(Case.post).joinedload(Post.assessment),
+        )
+    )
+    if case is None:
+        raise NoSuchCase(case=case_id)
+    post = case.post
+    others = (Post.cluster_id == case.cluster_id, Post.id != post.id)
+    copies = session.scalars(
+        select(Post).where(*others).options(joinedload(Post.source)).order_by(Post.id).limit(COPIES_SHOWN)
+    )
+    versions = session.scalars(
+        select(Revision).where(Revision.post_id == post.id).order_by(Revision.version.desc())
+    )
+    decisions = session.scalars(
+        select(Decision)
+        .where(Decision.case_id == case.id)
+        .options(joinedload(Decision.user))
+        .order_by(Decision.id.desc())
+    )
+    activity = session.scalars(
+        select(Activity)
+        .where(Activity.case_id == case.id)
+        .options(joinedload(Activity.user))
+        .order_by(Activity.id.desc())
+    )
+    assessment = post.assessment
+    return CasePage(
+        case=case,
+        post=post,
+        assessment={}
+        if assessment is None
+        else assessment.detail | {"model": assessment.model, "policy": assessment.policy},
+        copies=[_copy(copy, post) for copy in copies],
+        copies_total=session.scalar(select(func.count()).select_from(Post).where(*others)) or 0,
+        versions=[Version(v.version, v.text, v.capture_id, v.seen_at) for v in versions],
+        decisions=decisions.all(),
+        activity=activity.all(),
+    )
+
+
+def _copy(copy: Post, shown: Post) -> Copy:
+    return Copy(
+        post_id=copy.id,
+        source=copy.source.name,
+        kind=copy.kind,
+        url=copy.url,
+        published_at=copy.published_at,
+        exact=copy.content_hash == shown.content_hash,
+        text=copy.text,
+    )

@@ -1,0 +1,182 @@
+"""Decisions: what a person concluded, on exactly what they saw."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from review import queue
+from review.case import change_state, get, record
+from review.errors import CaseChanged, CorrectionNeeded, IllegalMove, NotAllowed, ReasonNeeded, UndoTooLate
+from review.permissions import Action, Person, require
+from store.tables import Assessment, Case, Decision, Post
+from store.vocabulary import CaseState, Outcome
+
+UNDO_WITHIN = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a person wants to record. Reporting to a platform needs a reason, a correction its wording."""
+
+    outcome: Outcome
+    reason: str = ""
+    correction: str = ""
+
+    def check(self) -> None:
+        """Raise `ReasonNeeded` or `CorrectionNeeded` when something is missing."""
+        if self.outcome == Outcome.REPORT and not self.reason.strip():
+            raise ReasonNeeded()
+        if self.outcome == Outcome.CORRECT and not self.correction.strip():
+            raise CorrectionNeeded()
+
+
+def decide(
+    session: Session,
+    person: Person,
+    case_id: int,
+    version: int,
+    token: str,
+    seen: str,
+    verdict: Verdict,
+    at: datetime,
+) -> Decision:
+    """Decide a leased case, or as lead an escalated one (which has no lease: `token` is then not asked).
+
+    `version` and `seen` (the content hash of the text shown) come from the page the person looked at:
+    a late or doubled key press raises `CaseChanged` or `LeaseLost` and records nothing.
+    """
+    verdict.check()
+    case = _to_decide(session, person, case_id, token, at)
+    _require_unchanged(session, case, version, seen)
+    snapshot = take_snapshot(session, case)
+    decision = Decision(
+        case_id=case.id,
+        case_version=case.version,
+        user_id=person.id,
+        outcome=verdict.outcome,
+        reason=verdict.reason.strip(),
+        correction=verdict.correction.strip(),
+        policy=snapshot["assessment"]["policy"],
+        snapshot=snapshot,
+        snapshot_sha256=snapshot_hash(snapshot),
+        at=at,
+    )
+    session.add(decision)
+    change_state(case, CaseState.DECIDED)
+    case.decided_at = at
+    session.flush()
+    record(
+        session,
+        case,
+        person.actor,
+        "decided",
+        at,
+        verdict.reason.strip(),
+        outcome=verdict.outcome,
+        decision=decision.id,
+        snapshot=decision.snapshot_sha256,
+    )
+    return decision
+
+
+def escalate(
+    session: Session,
+    person: Person,
+    case_id: int,
+    version: int,
+    token: str,
+    seen: str,
+    reason: str,
+    at: datetime,
+) -> None:
+    """Hand a leased case to the lead, with a reason."""
+    if not reason.strip():
+        raise ReasonNeeded()
+    case = queue.held(session, person, case_id, token, at)
+    _require_unchanged(session, case, version, seen)
+    change_state(case, CaseState.ESCALATED)
+    record(session, case, person.actor, "escalated", at, reason.strip())
+
+
+def undo(session: Session, person: Person, decision_id: int, at: datetime) -> queue.Lease:
+    """Take back one's own decision within 30 seconds and hold the case again; raises `UndoTooLate`."""
+    require(person, Action.REVIEW)
+    decision = session.get(Decision, decision_id)
+    if decision is None or decision.user_id != person.id:
+        raise NotAllowed()
+    case = get(session, decision.case_id)
+    latest = case.state == CaseState.DECIDED and case.version == decision.case_version + 1
+    if decision.undone_at is not None or not latest or at - decision.at > UNDO_WITHIN:
+        raise UndoTooLate(seconds=int(UNDO_WITHIN.total_seconds()))
+    decision.undone_at = at
+    change_state(case, CaseState.QUEUED)
+    case.decided_at = None
+    record(session, case, person.actor, "undone", at, "hoàn tác", decision=decision.id)
+    session.flush()
+    return queue.lease(session, person, case.id, at)
+
+
+def reopen(session: Session, person: Person, case_id: int, reason: str, at: datetime) -> None:
+    """Queue a decided case again, with a reason; for the lead."""
+    require(person, Action.LEAD)
+    if not reason.strip():
+        raise ReasonNeeded()
+    case = get(session, case_id)
+    change_state(case, CaseState.QUEUED)
+    case.decided_at = None
+    record(session, case, person.actor, "reopened", at, reason.strip())
+
+
+def take_snapshot(session: Session, case: Case) -> dict[str, Any]:
+    """Return what the page of `case` shows: the text, the assessment with its why, and the copies."""
+    post = session.get_one(Post, case.post_id)
+    assessment = session.get_one(Assessment, post.assessment_id)
+    copies = session.scalars(
+        select(Post.id).where(Post.cluster_id == case.cluster_id).order_by(Post.id).limit(500)
+    )
+    return {
+        "case": case.id,
+        "case_version": case.version,
+        "post": post.id,
+        "post_version": post.version,
+        "url": post.url,
+        "text": post.text,
+        "quotes": post.quotes,
+        "content_hash": post.content_hash,
+        "capture": post.capture_id,
+        "assessment": assessment.detail | {"model": assessment.model, "policy": assessment.policy},
+        "copies": list(copies),
+        "copies_total": session.scalar(
+            select(func.count()).select_from(Post).where(Post.cluster_id == case.cluster_id)
+        ),
+    }
+
+
+def snapshot_hash(snapshot: dict[str, Any]) -> str:
+    """Return the SHA-256 (hex) of a snapshot's canonical JSON."""
+    canonical = json.dumps(snapshot, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _to_decide(session: Session, person: Person, case_id: int, token: str, at: datetime) -> Case:
+    case = get(session, case_id)
+    if case.state == CaseState.DECIDED:
+        raise IllegalMove(current=CaseState.DECIDED, target=CaseState.DECIDED)
+    if case.state != CaseState.ESCALATED:
+        return queue.held(session, person, case_id, token, at)
+    require(person, Action.LEAD)
+    return session.scalars(select(Case).where(Case.id == case_id).with_for_update()).one()
+
+
+def _require_unchanged(session: Session, case: Case, version: int, seen: str) -> None:
+    # The post itself is asked too: an edit may have come in that scoring has not reached yet.
+    text_now = session.scalar(select(Post.content_hash).where(Post.id == case.post_id))
+    if case.version != version or not case.content_hash == text_now == seen:
+        raise CaseChanged(case=case.id)
