@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -188,11 +187,10 @@ def only_worker(records: Records, data_dir: Path) -> Iterator[None]:
     Raises `AlreadyWorking`.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / "work.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise AlreadyWorking(f"Đã có một tiến trình chấm bài trên {data_dir}.") from error
-        with records.write() as session:
-            tasks.release_all(session)
-        yield
+    try:
+        with FileLock(data_dir / "work.lock", timeout=0):
+            with records.write() as session:
+                tasks.release_all(session)
+            yield
+    except Timeout as error:
+        raise AlreadyWorking(f"Đã có một tiến trình chấm bài trên {data_dir}.") from error

@@ -1,14 +1,25 @@
-"""Fixtures shared by all rooms: where the shared data lies, and which databases a test runs on."""
+"""Fixtures shared by all rooms: where the shared data lies, and the databases that a test runs on."""
 
 from __future__ import annotations
 
 import os
+import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
+
+from store.keys import Keys
+from store.migrate import migrate
+from store.records import Records
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("KIEMTIN_TEST_SHARED", ROOT.parent / "shared"))
+POSTGRES = os.environ.get(
+    "KIEMTIN_TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
+)
 
 
 def shared(relative: str) -> Path:
@@ -17,3 +28,43 @@ def shared(relative: str) -> Path:
     if not path.exists():
         pytest.skip(f"{path} is absent; set KIEMTIN_TEST_SHARED to the folder that holds it")
     return path
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[Records]:
+    """A migrated SQLite database in a folder of its own."""
+    records = Records(f"sqlite:///{tmp_path / 'kiemtin.db'}")
+    migrate(records)
+    yield records
+    records.close()
+
+
+@pytest.fixture
+def postgres() -> Iterator[Records]:
+    """A migrated PostgreSQL database of its own, dropped afterwards."""
+    name = f"kiemtin_test_{secrets.token_hex(6)}"
+    server = create_engine(POSTGRES, isolation_level="AUTOCOMMIT")
+    try:
+        with server.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+    except OperationalError:
+        pytest.skip("no PostgreSQL answers; apt-get install postgresql, or set KIEMTIN_TEST_POSTGRES_URL")
+    records = Records(server.url.set(database=name).render_as_string(hide_password=False))
+    migrate(records)
+    yield records
+    records.close()
+    with server.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    server.dispose()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def records(request: pytest.FixtureRequest) -> Records:
+    """The same records on both databases."""
+    found: Records = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys(bytes(range(32)))
