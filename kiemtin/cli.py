@@ -5,17 +5,17 @@ from __future__ import annotations
 import sys
 
 import typer
-from crawlers.sources import SourcesError
-from search.engine import SearchError
 
 from crawlers.imports.mapping import MappingError
 from crawlers.imports.rows import FileUnreadable
 from crawlers.imports.run import ImportConflict
+from crawlers.sources import SourcesError
 from kiemtin.commands import ingest, service, trust, upkeep
 from kiemtin.screen import say_error
 from kiemtin.settings import SettingsError
 from kiemtin.worker import AlreadyWorking
 from models import DataError
+from search.engine import SearchError
 from store.archive import ArchiveError
 from store.keys import KeyFileError
 from store.records import RecordsError

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from search.engine import Document
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import Session
 
+from search.engine import Document
 from store.tables import Assessment, Case, Post, Source
 from store.vocabulary import CaseState
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 
-from api.desk import Desk
-from search.engine import SearchEngine, open_engine
 from sqlalchemy.orm import Session
 
 import models
 from api import accounts
+from api.desk import Desk
 from classifier import model as models_of
 from classifier import policy as policies
 from kiemtin.settings import Settings
 from kiemtin.worker import Worker
+from search.engine import SearchEngine, open_engine
 from store.archive import Archive
 from store.keys import Keys
 from store.migrate import migrate, require_current
@@ -81,9 +80,8 @@ class House:
 
 def take_claims(session: Session) -> int:
     """Bring the shipped claims into the records, by id; return how many there are."""
-    count = 0
-    for line in models.read_text("claims.jsonl").splitlines():
-        row = json.loads(line)
+    rows = models.claims()
+    for row in rows:
         session.merge(
             Claim(
                 id=row["id"],
@@ -95,5 +93,4 @@ def take_claims(session: Session) -> int:
                 source_url=row["source"].get("url"),
             )
         )
-        count += 1
-    return count
+    return len(rows)

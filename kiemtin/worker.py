@@ -10,16 +10,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
-from classifier.assess import Assessment, assess
-from classifier.model import Model
-from classifier.policy import Policy
-from search.engine import SearchEngine, SearchError
+from filelock import FileLock, Timeout
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from classifier.assess import Assessment, assess
+from classifier.model import Model
+from classifier.policy import Policy
 from kiemtin import documents
 from review import case as cases
 from review import queue
+from search.engine import SearchEngine, SearchError
 from store import tables, tasks
 from store.records import Records
 from store.vocabulary import TaskKind

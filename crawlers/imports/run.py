@@ -80,7 +80,9 @@ class Outcome:
 
 def preview(plan: Plan) -> Preview:
     """Read the whole file and write nothing."""
-    number, sample, refused = 0, [], []
+    number = 0
+    sample: list[Incoming] = []
+    refused: list[tuple[int, str]] = []
     for row in rows.read(plan.path):
         number += 1
         try:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from classifier.score_file import score_file
 from rich.table import Table
 
 from classifier import model as models_of
 from classifier import policy as policies
+from classifier.score_file import score_file
 from crawlers.imports import run as imports
 from crawlers.imports.mapping import FIELDS, Mapping, MappingError
 from crawlers.imports.rows import columns

@@ -12,17 +12,17 @@ from typing import Annotated
 import structlog
 import typer
 import uvicorn
-from crawlers.crawl import crawl as run_crawl
-from review_ui.app import create_app
 
 from crawlers import sample_site
 from crawlers import sources as source_list
+from crawlers.crawl import crawl as run_crawl
 from kiemtin import log as logs
 from kiemtin.house import House
 from kiemtin.scheduler import CrawlSchedule
 from kiemtin.screen import bar, say, show_counters, show_found
 from kiemtin.settings import Settings, load
 from kiemtin.worker import only_worker
+from review_ui.app import create_app
 
 log = structlog.get_logger("kiemtin.service")
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from classifier.train import run_training
 from rich.table import Table
 from sqlalchemy import select
 
+from classifier.train import run_training
 from crawlers import sources as source_list
 from kiemtin import documents
 from kiemtin.house import House

@@ -1,0 +1,141 @@
+"""Runs a crawl of several sources in one process, politely: nothing that robots.txt does not allow."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+from filelock import FileLock, Timeout
+from scrapy.crawler import AsyncCrawlerProcess, Crawler
+from sqlalchemy import select
+
+from crawlers.intake import Intake
+from crawlers.page import LARGEST
+from crawlers.sources import SourceEntry, SourcesError, sync
+from crawlers.spider import SourceSpider
+from store import audit
+from store.archive import Archive
+from store.keys import Keys
+from store.records import Records
+from store.tables import Source
+from store.vocabulary import RunState
+
+log = structlog.get_logger("kiemtin.crawl")
+
+REVISIT = timedelta(hours=6)
+_ROBOTS = "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware"
+
+
+def crawl(
+    records: Records,
+    archive_folder: Path,
+    keys: Keys,
+    entries: Sequence[SourceEntry],
+    *,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    contact: str = "",
+    revisit: timedelta = REVISIT,
+) -> dict[str, int]:
+    """Crawl the given sources and return the counters of all, added up.
+
+    Blocks until done; a process can call it only once, for its event loop cannot start again. SIGINT and
+    SIGTERM end it after the pages in hand. An article seen less than `revisit` ago is not fetched again.
+    Raises `SourcesError` when another crawl works on the same archive.
+    """
+    archive_folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(archive_folder / "crawl.lock", timeout=0), Archive(archive_folder) as archive:
+            _report_torn(records, archive)
+            return _crawl(records, archive, keys, entries, on_progress, contact, revisit)
+    except Timeout as error:
+        raise SourcesError(f"Một lượt thu thập khác đang chạy trên {archive_folder}. Đợi nó xong.") from error
+
+
+def _crawl(
+    records: Records,
+    archive: Archive,
+    keys: Keys,
+    entries: Sequence[SourceEntry],
+    on_progress: Callable[[int, int], None],
+    contact: str,
+    revisit: timedelta,
+) -> dict[str, int]:
+    with records.write() as session:
+        sync(session, entries, whole=False)
+        names = [entry.name for entry in entries if entry.enabled]
+        sources = session.scalars(select(Source).where(Source.name.in_(names)).order_by(Source.id)).all()
+    progress = [0, 0]
+
+    def moved(done: int, more: int) -> None:
+        progress[0] += done
+        progress[1] += more
+        on_progress(progress[0], progress[1])
+
+    process = AsyncCrawlerProcess(_settings(contact))
+    intakes = []
+    # One thread: pages are read and written one after the other, while the loop goes on fetching.
+    with ThreadPoolExecutor(1, "intake") as executor:
+        crawlers = []
+        for source in sources:
+            intake = Intake(records, archive, keys, source)
+            intakes.append(intake)
+            crawler = Crawler(SourceSpider, {"DOWNLOAD_DELAY": 1.0 / source.rate})
+            crawlers.append(crawler)
+            process.crawl(
+                crawler, source=source, intake=intake, executor=executor, revisit=revisit, moved=moved
+            )
+        process.start()
+    total: Counter[str] = Counter()
+    for intake, crawler in zip(intakes, crawlers, strict=True):
+        intake.counters.update(_from_stats(crawler))
+        reason = crawler.stats.get_value("finish_reason") if crawler.stats else None
+        intake.finish(RunState.DONE if reason == "finished" else RunState.FAILED)
+        log.info("crawl.source", source=intake.source.name, reason=reason, **intake.counters)
+        total += intake.counters
+    return dict(total)
+
+
+def _settings(contact: str) -> dict[str, object]:
+    return {
+        "USER_AGENT": f"KiemTin/0.1 (public-health fact-checking{'; ' + contact if contact else ''})",
+        "ROBOTSTXT_OBEY": True,
+        "ROBOTSTXT_USER_AGENT": "KiemTin",
+        "DOWNLOADER_MIDDLEWARES": {_ROBOTS: None, "crawlers.robots.FailClosedRobots": 100},
+        "REMOTE_CONTROL_ENABLED": False,
+        "COOKIES_ENABLED": False,
+        "CONCURRENT_REQUESTS_PER_DOMAIN": 1,
+        "DOWNLOAD_TIMEOUT": 30,
+        "DOWNLOAD_MAXSIZE": LARGEST,
+        "DOWNLOAD_WARNSIZE": 0,
+        "REDIRECT_MAX_TIMES": 5,
+        "RETRY_TIMES": 2,
+        "DEPTH_LIMIT": 60,
+        "LOG_ENABLED": False,
+        "LOG_INSTALL_ROOT_HANDLER": False,
+        "TELNETCONSOLE_ENABLED": False,
+    }
+
+
+def _from_stats(crawler: Crawler) -> Counter[str]:
+    """Return the counters that only Scrapy knows."""
+    stats = crawler.stats.get_stats() if crawler.stats else {}
+    known = {"offsite/filtered": "page/offsite", "retry/count": "fetch/retried"}
+    return Counter({ours: int(stats[theirs]) for theirs, ours in known.items() if stats.get(theirs)})
+
+
+def _report_torn(records: Records, archive: Archive) -> None:
+    for tail in archive.torn:
+        log.warning("archive.torn", warc=tail.warc, offset=tail.offset, cut=tail.length)
+        with records.write() as session:
+            audit.append(
+                session,
+                audit.SYSTEM,
+                "archive.torn",
+                f"warc:{tail.warc}",
+                offset=tail.offset,
+                cut=tail.length,
+            )
