@@ -47,7 +47,8 @@ def render(measures: list[Measure]) -> str:
         ratio = "–" if m.ratio is None else f"{m.ratio:g}"
         reached = "yes" if m.ok else "**no**"
         lines.append(
-            f"| {m.bench} | {m.measure} | {m.ours:g} | {reference} | {ratio} | {m.unit} | {m.goal} | {reached} |"
+            f"| {m.bench} | {m.measure} | {m.ours:g} | {reference} | {ratio}"
+            f" | {m.unit} | {m.goal} | {reached} |"
         )
     return "\n".join(lines) + "\n"
 

@@ -152,7 +152,7 @@ def to_scores(logits: Floats, calibration: NDArray[np.float32]) -> Scores:
     """Return probabilities for logits (n, 22)."""
     scheme = models.labels()
     probabilities = expit(logits * calibration[:, 0] + calibration[:, 1])
-    acts = expit(logits[:, 1 : 1 + len(scheme.acts)])
+    acts = probabilities[:, 1 : 1 + len(scheme.acts)]
     return Scores(
         about=probabilities[:, 0],
         acts=acts / acts.sum(axis=1, keepdims=True),

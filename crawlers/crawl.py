@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -76,6 +77,8 @@ def _crawl(
         on_progress(progress[0], progress[1])
 
     process = AsyncCrawlerProcess(_settings(contact))
+    # The framework has just set its own logger to DEBUG; what matters is counted and logged here.
+    logging.getLogger("scrapy").setLevel(logging.WARNING)
     intakes = []
     # One thread: pages are read and written one after the other, while the loop goes on fetching.
     with ThreadPoolExecutor(1, "intake") as executor:

@@ -36,8 +36,9 @@ KNOWN_ERRORS = (
 
 app = typer.Typer(
     name="kiemtin",
-    help="Kiểm Tin tìm tin sai và lừa đảo quanh COVID-19 trong bài công khai, đưa người duyệt xem và quyết định.\n\n"
-    "Bắt đầu: [bold]kiemtin demo[/] chạy thử với trang mẫu; [bold]kiemtin run[/] chạy thật theo sources.yaml.",
+    help="Kiểm Tin tìm tin sai và lừa đảo quanh COVID-19 trong bài công khai, đưa người duyệt xem và"
+    " quyết định.\n\nBắt đầu: [bold]kiemtin demo[/] chạy thử với trang mẫu; [bold]kiemtin run[/] chạy"
+    " thật theo sources.yaml.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_show_locals=False,

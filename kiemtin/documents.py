@@ -37,7 +37,7 @@ def count(session: Session) -> int:
     return session.scalar(select(func.count()).select_from(Post)) or 0
 
 
-def _query() -> Select[tuple[Post, Assessment, Source, str]]:
+def _query() -> Select[Post, Assessment, Source, str]:
     # Everything a document needs comes in one row; so an index of a million posts needs no query a post.
     return (
         select(Post, Assessment, Source, Case.state)
@@ -47,7 +47,7 @@ def _query() -> Select[tuple[Post, Assessment, Source, str]]:
     )
 
 
-def _document(row: Row[tuple[Post, Assessment, Source, str]]) -> Document:
+def _document(row: Row[Post, Assessment, Source, str]) -> Document:
     post, assessment, source, state = row._tuple()
     detail = assessment.detail if assessment is not None else {}
     return Document(

@@ -85,15 +85,20 @@ def lease_next(session: Session, person: Person, lane: str, at: datetime) -> Lea
     return lease(session, person, found, at) if found is not None else None
 
 
-def peek(session: Session, person: Person, lane: str, at: datetime, after: int) -> int | None:
-    """Return the case that would come after case `after`, without taking it: for fetching it ahead."""
+def lease_after(session: Session, person: Person, lane: str, at: datetime, after: int) -> Lease | None:
+    """Lease the free case that stands after case `after` in a lane, or the first one at the end of it.
+
+    For looking on without deciding: nothing is skipped, so the case left behind comes again.
+    """
     require(person, Action.REVIEW)
-    return session.scalar(
-        select(Case.id)
-        .where(_lane(lane, person, at), Case.id != after)
-        .order_by(Case.priority.desc(), Case.id)
-        .limit(1)
-    )
+    left = get(session, after)
+    free = (_lane(lane, person, at, _free(at)), Case.id != after)
+    behind = or_(Case.priority < left.priority, and_(Case.priority == left.priority, Case.id > after))
+    order = (Case.priority.desc(), Case.id)
+    found = session.scalar(select(Case.id).where(*free, behind).order_by(*order).limit(1))
+    if found is None:
+        found = session.scalar(select(Case.id).where(*free).order_by(*order).limit(1))
+    return lease(session, person, found, at) if found is not None else None
 
 
 def lease(session: Session, person: Person, case_id: int, at: datetime) -> Lease:

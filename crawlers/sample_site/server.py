@@ -61,8 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(with_body=False)
 
     def _answer(self, *, with_body: bool) -> None:
-        host, port = self.server.server_address[:2]
-        page = render(urlsplit(self.path).path, f"http://{host!s}:{port}")
+        page = render(urlsplit(self.path).path, f"http://{self.headers.get('Host', '127.0.0.1')}")
         same = self.headers.get("If-None-Match") == page.etag
         self.send_response(304 if same else page.status)
         self.send_header("Content-Type", page.content_type)

@@ -76,6 +76,5 @@ def list_users() -> None:
     house.require_ready()
     with house.records.read() as session:
         for user in session.scalars(select(User).order_by(User.login)):
-            say(
-                f"{user.login:<20} {user.role:<10} {'đang dùng' if user.active else 'đã khóa':<10} {user.name}"
-            )
+            state = "đang dùng" if user.active else "đã khóa"
+            say(f"{user.login:<20} {user.role:<10} {state:<10} {user.name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import UTC, datetime
 
 import pytest
@@ -19,8 +20,8 @@ from store.text import fold, normalise
 from store.vocabulary import PostKind, TaskKind
 
 GARLIC = (
-    "Uống nước tỏi nóng mỗi sáng là sạch vi rút, nhà tôi khỏi hẳn sau ba ngày. Mọi người chia sẻ gấp cho người thân "
-    "cùng biết, bệnh viện giấu chuyện này vì không bán được thuốc!"
+    "Uống nước tỏi nóng mỗi sáng là sạch vi rút, nhà tôi khỏi hẳn sau ba ngày. Mọi người chia sẻ gấp cho "
+    "người thân cùng biết, bệnh viện giấu chuyện này vì không bán được thuốc!"
 )
 OTHER = (
     "Sáng nay phường thông báo lịch tiêm vắc xin cho người trên 65 tuổi tại trạm y tế, nhớ mang theo giấy tờ."
@@ -135,7 +136,7 @@ def test_copies_join_one_cluster_however_they_were_changed(door: Door) -> None:
         door.post("no diacritics", fold(GARLIC)),
         door.post("shouted", GARLIC.upper()),
         door.post("two words more", "Tin nóng: " + GARLIC),
-        door.post("decomposed", __import__("unicodedata").normalize("NFD", GARLIC)),
+        door.post("decomposed", unicodedata.normalize("NFD", GARLIC)),
     )
     clusters = door.clusters()
     assert len(set(clusters.values())) == 2

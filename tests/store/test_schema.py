@@ -1,4 +1,4 @@
-"""The migrations make the tables that the code declares, on both databases, and what must never be is refused."""
+"""The migrations make the tables that the code declares, and the database refuses what must never be."""
 
 from __future__ import annotations
 
@@ -72,13 +72,15 @@ INSERT INTO "case" (id, cluster_id, post_id, content_hash, state, version, prior
     VALUES (1, 1, 1, 'h', 'queued', 1, 1, false, '2026-01-01 00:00:00')
 """
 REFERRAL = (
-    "INSERT INTO referral (case_id, state, rule, legal_basis, why_not_milder, evidence_sha256, policy, proposer_id,"
-    " approver_id, proposed_at, changed_at) VALUES (1, '{state}', 'r', '{basis}', 'w', 'x', 'p', 1, {approver},"
+    "INSERT INTO referral (case_id, state, rule, legal_basis, why_not_milder, evidence_sha256, policy,"
+    " proposer_id, approver_id, proposed_at, changed_at)"
+    " VALUES (1, '{state}', 'r', '{basis}', 'w', 'x', 'p', 1, {approver},"
     " '2026-01-01 00:00:00', '2026-01-01 00:00:00')"
 )
 ASSESSMENT = (
-    "INSERT INTO assessment (post_id, post_version, model, policy, about, act, harmful, flagged, protected, uncertain,"
-    " referable, priority, detail, at) VALUES (1, 1, 'm', 'p', 1, 'opinion', {harmful}, true, {protected}, false,"
+    "INSERT INTO assessment (post_id, post_version, model, policy, about, act, harmful, flagged, protected,"
+    " uncertain, referable, priority, detail, at)"
+    " VALUES (1, 1, 'm', 'p', 1, 'opinion', {harmful}, true, {protected}, false,"
     " {referable}, 1, '{{}}', '2026-01-01 00:00:00')"
 )
 
@@ -94,8 +96,8 @@ ASSESSMENT = (
         "UPDATE source SET kind = 'private group'",
         "UPDATE \"user\" SET role = 'root'",
         "UPDATE post SET kind = 'profile'",
-        'INSERT INTO "case" (id, cluster_id, post_id, content_hash, state, version, priority, uncertain, opened_at)'
-        " VALUES (2, 1, 1, 'h', 'queued', 1, 1, false, '2026-01-01 00:00:00')",
+        'INSERT INTO "case" (id, cluster_id, post_id, content_hash, state, version, priority, uncertain,'
+        " opened_at) VALUES (2, 1, 1, 'h', 'queued', 1, 1, false, '2026-01-01 00:00:00')",
         REFERRAL.format(state="proposed", basis="điều", approver="1"),
         REFERRAL.format(state="proposed", basis="", approver="NULL"),
         REFERRAL.format(state="approved", basis="điều", approver="NULL"),

@@ -1,0 +1,87 @@
+"""Puts the API together: routes, errors, and what every answer carries."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from api import problems, routes, watch
+from api.auth import Who
+from api.desk import Desk
+from api.watch import Meters
+
+log = structlog.get_logger("kiemtin.http")
+
+LARGEST_BODY = 1_000_000
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+Next = Callable[[Request], Awaitable[Response]]
+
+
+def create_api(desk: Desk) -> FastAPI:
+    """Return the application with the JSON API, `/healthz` and `/metrics`."""
+    # The framework's own documentation pages load scripts from another host; the schema is enough.
+    app = FastAPI(title="Kiểm Tin", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.desk = desk
+    app.state.meters = Meters(desk)
+    app.include_router(routes.router)
+    app.include_router(watch.router)
+
+    @app.get("/api/openapi.json", include_in_schema=False)
+    def schema(who: Who) -> dict[str, object]:
+        return app.openapi()
+
+    for kind in problems.HANDLED:
+        app.add_exception_handler(kind, problems.on_known)
+    app.add_exception_handler(HTTPException, problems.on_http)
+    app.add_exception_handler(RequestValidationError, problems.on_invalid)
+    app.middleware("http")(app.state.meters.measure)
+    app.middleware("http")(_carry)
+    return app
+
+
+async def _carry(request: Request, call_next: Next) -> Response:
+    """Refuse what is too large, log the request, and give the answer the headers that all carry."""
+    number = secrets.token_hex(8)
+    began = time.perf_counter()
+    length = request.headers.get("Content-Length", "0")
+    if not length.isdigit() or int(length) > LARGEST_BODY:
+        response: Response = problems.problem(413, "Nội dung gửi quá lớn.")
+    else:
+        try:
+            response = await call_next(request)
+        except Exception:
+            log.exception("http.failed", request=number, path=request.url.path)
+            response = _failed(request, number)
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    if "Cache-Control" not in response.headers:
+        response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Request-Id"] = number
+    log.info(
+        "http.request", request=number, method=request.method, path=request.url.path,
+        status=response.status_code, ms=round(1000 * (time.perf_counter() - began), 1),
+    )  # fmt: skip
+    return response
+
+
+def _failed(request: Request, number: str) -> JSONResponse:
+    return problems.problem(500, f"Máy chủ gặp lỗi. Thử lại; nếu còn, báo quản trị mã {number}.")

@@ -1,0 +1,275 @@
+"""The JSON API: translates requests into calls of the rooms below, and holds no rule of its own."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel
+
+from api import accounts, auth, schemas, views
+from api.auth import SignedIn, Who, desk_of
+from review import case_page, decision, queue
+from review.decision import Verdict
+from search.engine import Query as Question
+from store.vocabulary import Outcome
+
+router = APIRouter(prefix="/api/v1")
+
+
+class Credentials(BaseModel):
+    login: str
+    password: str
+
+
+class PasswordChange(BaseModel):
+    current: str
+    new: str
+
+
+class Held(BaseModel):
+    token: str
+
+
+class Skip(Held):
+    reason: str
+
+
+class Seen(Held):
+    version: int
+    seen: str
+
+
+class Escalation(Seen):
+    reason: str
+
+
+class Decide(Seen):
+    outcome: Outcome
+    reason: str = ""
+    correction: str = ""
+
+
+class Reason(BaseModel):
+    reason: str
+
+
+@router.get("/first")
+def first(request: Request, response: Response) -> dict[str, str]:
+    """Give the token that a sign-in must carry in `X-CSRF-Token`."""
+    return {"csrf": auth.first_token(request, response)}
+
+
+@router.post("/sign-in")
+def sign_in(request: Request, response: Response, given: Credentials) -> dict[str, bool]:
+    auth.require_first(request, request.headers.get("X-CSRF-Token", ""))
+    user = auth.sign_in(request, response, given.login, given.password)
+    return {"must_change": user.must_change}
+
+
+@router.post("/sign-out", status_code=204)
+def sign_out(
+    request: Request, response: Response, who: Annotated[SignedIn, Depends(auth.signed_in_or_changing)]
+) -> None:
+    auth.sign_out(request, response, who)
+
+
+@router.get("/me")
+def me(who: Annotated[SignedIn, Depends(auth.signed_in_or_changing)]) -> schemas.Me:
+    user = who.user
+    return schemas.Me(
+        login=user.login, name=user.name, role=user.role, must_change=user.must_change, csrf=who.csrf
+    )
+
+
+@router.post("/me/password", status_code=204)
+def change_password(
+    request: Request, given: PasswordChange, who: Annotated[SignedIn, Depends(auth.signed_in_or_changing)]
+) -> None:
+    desk = desk_of(request)
+    with desk.records.write() as session:
+        user = session.merge(who.user)
+        accounts.change_password(session, user, given.current, given.new, desk.clock())
+        accounts.end_sessions(session, user.id, keep=who.token_sha256)
+
+
+@router.get("/lanes")
+def lanes(request: Request, who: Who) -> dict[str, int]:
+    desk = desk_of(request)
+    with desk.records.read() as session:
+        return queue.lanes(session, who.person, desk.clock())
+
+
+@router.get("/queue")
+def listing(
+    request: Request, who: Who, lane: str = queue.ALL,
+    offset: Annotated[int, Query(ge=0)] = 0, limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> list[schemas.QueueRow]:  # fmt: skip
+    desk = desk_of(request)
+    with desk.records.read() as session:
+        cases = queue.listing(session, who.person, lane, desk.clock(), offset, limit)
+        return [schemas.QueueRow.of(case) for case in cases]
+
+
+@router.post("/lanes/{lane}/next")
+def lease_next(request: Request, who: Who, lane: str) -> schemas.LeaseAnswer | None:
+    """Lease the next case of a lane; null when none is left."""
+    desk = desk_of(request)
+    with desk.records.write() as session:
+        lease = queue.lease_next(session, who.person, lane, desk.clock())
+    return schemas.LeaseAnswer.of(lease) if lease else None
+
+
+@router.get("/cases/{case_id}")
+def case(request: Request, who: Who, case_id: int) -> schemas.CaseAnswer:
+    with desk_of(request).records.read() as session:
+        return schemas.CaseAnswer.of(case_page.load(session, who.person, case_id))
+
+
+@router.post("/cases/{case_id}/lease")
+def lease(request: Request, who: Who, case_id: int) -> schemas.LeaseAnswer:
+    desk = desk_of(request)
+    with desk.records.write() as session:
+        return schemas.LeaseAnswer.of(queue.lease(session, who.person, case_id, desk.clock()))
+
+
+@router.post("/cases/{case_id}/renew")
+def renew(request: Request, who: Who, case_id: int, given: Held) -> schemas.LeaseAnswer:
+    desk = desk_of(request)
+    with desk.records.write() as session:
+        return schemas.LeaseAnswer.of(queue.renew(session, who.person, case_id, given.token, desk.clock()))
+
+
+@router.post("/cases/{case_id}/release", status_code=204)
+def release(request: Request, who: Who, case_id: int, given: Held) -> None:
+    desk = desk_of(request)
+    with desk.records.write() as session:
+        queue.release(session, who.person, case_id, given.token, desk.clock())
+
+
+@router.post("/cases/{case_id}/skip", status_code=204)
+def skip(request: Request, who: Who, case_id: int, given: Skip) -> None:
+    desk = desk_of(request)
+    with desk.records.write() as session:
+        queue.skip(session, who.person, case_id, given.token, given.reason, desk.clock())
+
+
+@router.post("/cases/{case_id}/decide")
+def decide(request: Request, who: Who, case_id: int, given: Decide) -> schemas.DecisionAnswer:
+    desk = desk_of(request)
+    verdict = Verdict(given.outcome, given.reason, given.correction)
+    with desk.records.write() as session:
+        made = decision.decide(
+            session, who.person, case_id, given.version, given.token, given.seen, verdict, desk.clock()
+        )
+        return schemas.DecisionAnswer.model_validate(made)
+
+
+@router.post("/cases/{case_id}/escalate", status_code=204)
+def escalate(request: Request, who: Who, case_id: int, given: Escalation) -> None:
+    desk = desk_of(request)
+    with desk.records.write() as session:
+        decision.escalate(
+            session, who.person, case_id, given.version, given.token, given.seen, given.reason, desk.clock()
+        )
+
+
+@router.post("/cases/{case_id}/reopen", status_code=204)
+def reopen(request: Request, who: Who, case_id: int, given: Reason) -> None:
+    desk = desk_of(request)
+    with desk.records.write() as session:
+        decision.reopen(session, who.person, case_id, given.reason, desk.clock())
+
+
+@router.post("/decisions/{decision_id}/undo")
+def undo(request: Request, who: Who, decision_id: int) -> schemas.LeaseAnswer:
+    desk = desk_of(request)
+    with desk.records.write() as session:
+        return schemas.LeaseAnswer.of(decision.undo(session, who.person, decision_id, desk.clock()))
+
+
+class Asked(BaseModel):
+    """A search as it stands in a URL; see `search.engine.Query`."""
+
+    q: str = ""
+    source: list[str] = []
+    kind: list[str] = []
+    act: list[str] = []
+    harm: list[str] = []
+    state: list[str] = []
+    flagged: bool | None = None
+    protected: bool | None = None
+    uncertain: bool | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    order: Literal["relevance", "newest", "harmful"] = "relevance"
+    offset: Annotated[int, Query(ge=0, le=10_000)] = 0
+    limit: Annotated[int, Query(ge=1, le=100)] = 20
+
+    def question(self) -> Question:
+        """Return the question for the engine."""
+        return Question(
+            text=self.q[:500], sources=tuple(self.source), kinds=tuple(self.kind), acts=tuple(self.act),
+            harms=tuple(self.harm), states=tuple(self.state), flagged=self.flagged, protected=self.protected,
+            uncertain=self.uncertain, since=self.since, until=self.until, offset=self.offset,
+            limit=self.limit, order=self.order,
+        )  # fmt: skip
+
+
+@router.get("/search")
+def search(request: Request, who: Who, asked: Annotated[Asked, Query()]) -> schemas.SearchAnswer:
+    found = desk_of(request).engine.search(asked.question())
+    return schemas.SearchAnswer.model_validate(found)
+
+
+@router.get("/sources")
+def sources(request: Request, who: Who) -> list[schemas.SourceAnswer]:
+    with desk_of(request).records.read() as session:
+        return [
+            schemas.SourceAnswer(
+                **{name: getattr(health.source, name) for name in _SOURCE_FIELDS},
+                posts=health.posts,
+                last_run=health.runs[0].started_at if health.runs else None,
+                last_state=health.runs[0].state if health.runs else None,
+                counters=health.runs[0].counters if health.runs else {},
+            )
+            for health in views.sources(session, who.person)
+        ]
+
+
+_SOURCE_FIELDS = ("id", "name", "kind", "url", "language", "legal_basis", "rate", "enabled")
+
+
+@router.get("/runs")
+def runs(request: Request, who: Who) -> list[schemas.RunAnswer]:
+    with desk_of(request).records.read() as session:
+        return [schemas.RunAnswer.of(run) for run in views.runs(session, who.person)]
+
+
+@router.get("/audit")
+def audit_log(
+    request: Request, who: Who, actor: str = "", action: str = "", subject: str = "",
+    before: int | None = None, limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> list[schemas.EventAnswer]:  # fmt: skip
+    wanted = views.EventFilter(actor, action, subject)
+    with desk_of(request).records.read() as session:
+        found = views.events(session, who.person, wanted, before, limit)
+        return [schemas.EventAnswer.of(event) for event in found]
+
+
+@router.get("/audit/verify")
+def verify(request: Request, who: Who) -> schemas.VerdictAnswer:
+    with desk_of(request).records.read() as session:
+        return schemas.VerdictAnswer.model_validate(views.verify(session, who.person))
+
+
+@router.get("/captures/{capture_id}")
+def capture(request: Request, who: Who, capture_id: int) -> dict[str, object]:
+    """Give a capture's record; an event says that it was looked at."""
+    with desk_of(request).records.write() as session:
+        found = views.capture(session, who.person, capture_id)
+        return {
+            "id": found.id, "url": found.url, "at": found.at, "status": found.status, "sha256": found.sha256,
+            "warc": found.warc, "offset": found.offset, "length": found.length,
+        }  # fmt: skip

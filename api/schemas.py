@@ -1,0 +1,215 @@
+"""What the JSON API answers. No model here has a field for an author."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from review.case_page import CasePage
+from review.queue import Lease
+from store.tables import Case, Event, Run
+
+
+class Plain(BaseModel):
+    """An answer made from an object's attributes."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Me(Plain):
+    login: str
+    name: str
+    role: str
+    must_change: bool
+    csrf: str
+
+
+class QueueRow(Plain):
+    case_id: int
+    version: int
+    state: str
+    priority: float
+    harm: str | None
+    uncertain: bool
+    title: str
+    excerpt: str
+    source: str
+    kind: str
+    published_at: datetime | None
+
+    @classmethod
+    def of(cls, case: Case) -> QueueRow:
+        """Return the row of a case whose post and source are loaded."""
+        post = case.post
+        return cls(
+            case_id=case.id, version=case.version, state=case.state, priority=case.priority, harm=case.harm,
+            uncertain=case.uncertain, title=post.title, excerpt=post.text[:200], source=post.source.name,
+            kind=post.kind, published_at=post.published_at,
+        )  # fmt: skip
+
+
+class LeaseAnswer(Plain):
+    case_id: int
+    version: int
+    token: str
+    until: datetime
+
+    @classmethod
+    def of(cls, lease: Lease) -> LeaseAnswer:
+        """Return a lease as it is sent to its holder."""
+        return cls.model_validate(lease)
+
+
+class CopyAnswer(Plain):
+    post_id: int
+    source: str
+    kind: str
+    url: str | None
+    published_at: datetime | None
+    exact: bool
+    text: str
+
+
+class VersionAnswer(Plain):
+    version: int
+    text: str
+    capture_id: int
+    seen_at: datetime
+
+
+class DecisionAnswer(Plain):
+    id: int
+    outcome: str
+    reason: str
+    correction: str
+    policy: str
+    snapshot_sha256: str
+    at: datetime
+    undone_at: datetime | None
+
+
+class ActivityAnswer(Plain):
+    what: str
+    who: str | None
+    reason: str
+    at: datetime
+
+
+class CaseAnswer(Plain):
+    case_id: int
+    version: int
+    state: str
+    priority: float
+    harm: str | None
+    uncertain: bool
+    leased_until: datetime | None
+    leased_by: str | None
+    post_id: int
+    url: str | None
+    kind: str
+    source: str
+    title: str
+    text: str
+    quotes: list[str]
+    content_hash: str
+    published_at: datetime | None
+    assessment: dict[str, Any]
+    copies: list[CopyAnswer]
+    copies_total: int
+    versions: list[VersionAnswer]
+    decisions: list[DecisionAnswer]
+    activity: list[ActivityAnswer]
+
+    @classmethod
+    def of(cls, page: CasePage) -> CaseAnswer:
+        """Return all that a case page shows."""
+        case, post = page.case, page.post
+        return cls(
+            case_id=case.id, version=case.version, state=case.state, priority=case.priority, harm=case.harm,
+            uncertain=case.uncertain, leased_until=case.lease_until,
+            leased_by=case.lease_user.name if case.lease_user else None, post_id=post.id, url=post.url,
+            kind=post.kind, source=post.source.name, title=post.title, text=post.text, quotes=post.quotes,
+            content_hash=case.content_hash, published_at=post.published_at, assessment=page.assessment,
+            copies=[CopyAnswer.model_validate(copy) for copy in page.copies], copies_total=page.copies_total,
+            versions=[VersionAnswer.model_validate(version) for version in page.versions],
+            decisions=[DecisionAnswer.model_validate(decision) for decision in page.decisions],
+            activity=[
+                ActivityAnswer(what=a.what, who=a.user.name if a.user else None, reason=a.reason, at=a.at)
+                for a in page.activity
+            ],
+        )  # fmt: skip
+
+
+class HitAnswer(Plain):
+    post_id: int
+    score: float
+    title: str
+    snippet: str
+    highlights: list[tuple[int, int]]
+
+
+class SearchAnswer(Plain):
+    total: int
+    hits: list[HitAnswer]
+    facets: dict[str, dict[str, int]]
+    weeks: list[tuple[date, int]]
+
+
+class SourceAnswer(Plain):
+    id: int
+    name: str
+    kind: str
+    url: str | None
+    language: str
+    legal_basis: str
+    rate: float
+    enabled: bool
+    posts: int
+    last_run: datetime | None
+    last_state: str | None
+    counters: dict[str, int]
+
+
+class RunAnswer(Plain):
+    id: int
+    kind: str
+    state: str
+    source: str
+    file_name: str | None
+    counters: dict[str, int]
+    started_at: datetime
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, run: Run) -> RunAnswer:
+        """Return a run whose source is loaded."""
+        return cls(
+            id=run.id, kind=run.kind, state=run.state, source=run.source.name, file_name=run.file_name,
+            counters=run.counters, started_at=run.started_at, finished_at=run.finished_at,
+        )  # fmt: skip
+
+
+class EventAnswer(Plain):
+    id: int
+    at: str
+    actor: str
+    action: str
+    subject: str
+    detail: str
+    previous: str
+    hash: str
+
+    @classmethod
+    def of(cls, event: Event) -> EventAnswer:
+        """Return one row of the audit log."""
+        return cls.model_validate(event)
+
+
+class VerdictAnswer(Plain):
+    ok: bool
+    count: int
+    head: str
+    broken: int | None
+    reason: str

@@ -1,0 +1,125 @@
+"""Reads that pages and the JSON API share: sources with their health, runs, the audit log, captures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session, joinedload
+
+from review.errors import ReviewError
+from review.permissions import Action, Person, require
+from store import audit
+from store.tables import Capture, Case, Event, Post, Run, Source, User
+
+
+class NoSuchCapture(ReviewError):
+    template = "Không có bản chụp {capture}."
+
+
+@dataclass(frozen=True)
+class SourceHealth:
+    """A source, how many posts it gave, and its latest runs, newest first."""
+
+    source: Source
+    posts: int
+    runs: Sequence[Run]
+
+
+def sources(session: Session, person: Person, runs_each: int = 12) -> list[SourceHealth]:
+    """Return all sources by name, each with its latest runs. Three queries."""
+    require(person, Action.READ)
+    found = session.scalars(select(Source).order_by(Source.name)).all()
+    posts = {
+        row.source_id: row.number
+        for row in session.execute(
+            select(Post.source_id, func.count().label("number")).group_by(Post.source_id)
+        )
+    }
+    place = func.row_number().over(partition_by=Run.source_id, order_by=Run.id.desc()).label("place")
+    numbered = select(Run.id, place).subquery()
+    latest: dict[int, list[Run]] = {}
+    for run in session.scalars(
+        select(Run)
+        .join(numbered, numbered.c.id == Run.id)
+        .where(numbered.c.place <= runs_each)
+        .order_by(Run.id.desc())
+    ):
+        latest.setdefault(run.source_id, []).append(run)
+    return [SourceHealth(source, posts.get(source.id, 0), latest.get(source.id, [])) for source in found]
+
+
+def runs(session: Session, person: Person, limit: int = 50) -> Sequence[Run]:
+    """Return the latest runs with their sources."""
+    require(person, Action.READ)
+    return session.scalars(
+        select(Run).options(joinedload(Run.source)).order_by(Run.id.desc()).limit(limit)
+    ).all()
+
+
+@dataclass(frozen=True)
+class EventFilter:
+    """Which events: each field narrows, empty ones do not. `subject` and `action` match their beginning."""
+
+    actor: str = ""
+    action: str = ""
+    subject: str = ""
+
+
+def events(
+    session: Session, person: Person, wanted: EventFilter, before: int | None = None, limit: int = 50
+) -> Sequence[Event]:
+    """Return events newest first, those with an id under `before`."""
+    require(person, Action.AUDIT)
+    query: Select[Event] = select(Event).order_by(Event.id.desc()).limit(limit)
+    if wanted.actor:
+        query = query.where(Event.actor == wanted.actor)
+    if wanted.action:
+        query = query.where(Event.action.startswith(wanted.action, autoescape=True))
+    if wanted.subject:
+        query = query.where(Event.subject == wanted.subject)
+    if before is not None:
+        query = query.where(Event.id < before)
+    return session.scalars(query).all()
+
+
+def names(session: Session, actors: Iterable[str]) -> dict[str, str]:
+    """Return the name of each actor of the audit log that is a user."""
+    ids = [int(actor.removeprefix("user:")) for actor in actors if actor.startswith("user:")]
+    rows = session.execute(select(User.id, User.name).where(User.id.in_(ids)))
+    return {f"user:{row.id}": row.name for row in rows}
+
+
+def verify(session: Session, person: Person) -> audit.Verdict:
+    """Walk the audit chain."""
+    require(person, Action.AUDIT)
+    return audit.verify(session)
+
+
+def capture(session: Session, person: Person, capture_id: int) -> Capture:
+    """Return a capture's record, and leave an event that it was looked at."""
+    require(person, Action.AUDIT)
+    found = session.get(Capture, capture_id)
+    if found is None:
+        raise NoSuchCapture(capture=capture_id)
+    audit.append(session, person.actor, "capture.read", f"capture:{capture_id}")
+    return found
+
+
+def case_ids(session: Session, post_ids: Sequence[int]) -> dict[int, int]:
+    """Return the case of each post that has one."""
+    rows = session.execute(
+        select(Post.id, Case.id).join(Case, Case.cluster_id == Post.cluster_id).where(Post.id.in_(post_ids))
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def posts(session: Session, post_ids: Sequence[int]) -> dict[int, Post]:
+    """Return posts by id with source and assessment loaded."""
+    found = session.scalars(
+        select(Post)
+        .where(Post.id.in_(post_ids))
+        .options(joinedload(Post.source), joinedload(Post.assessment))
+    )
+    return {post.id: post for post in found}

@@ -1,0 +1,137 @@
+"""What a machine asks: is it well (`/healthz`), and how much is there of everything (`/metrics`)."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import Awaitable, Callable
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.auth import desk_of
+from api.desk import Desk
+from search.engine import SearchError
+from store import tasks
+from store.migrate import require_current
+from store.records import RecordsError
+from store.tables import Case, Event, Post, Run, Source
+from store.vocabulary import RunKind
+
+router = APIRouter()
+
+
+class Meters:
+    """The counters of one application, in a registry of its own."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "kiemtin_http_requests", "HTTP requests", ("route", "method", "status"), registry=self.registry
+        )
+        self.seconds = Histogram("kiemtin_http_seconds", "HTTP latency", ("route",), registry=self.registry)
+        self.registry.register(_FromRecords(desk))
+
+    async def measure(
+        self, request: Request, call_next: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
+        """Count and time a request under its route's template, never its path: paths hold ids."""
+        began = time.perf_counter()
+        response = await call_next(request)
+        route = getattr(request.scope.get("route"), "path", "other")
+        self.requests.labels(route, request.method, str(response.status_code)).inc()
+        self.seconds.labels(route).observe(time.perf_counter() - began)
+        return response
+
+
+class _FromRecords(Collector):
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def collect(self) -> list[Metric]:
+        with self._desk.records.read() as session:
+            waiting = tasks.waiting(session)
+            cases = session.execute(select(Case.state, func.count()).group_by(Case.state)).all()
+            posts = session.scalar(select(func.count()).select_from(Post)) or 0
+            events = session.scalar(select(func.max(Event.id))) or 0
+            enabled = session.scalar(select(func.count()).select_from(Source).where(Source.enabled)) or 0
+            last = session.scalar(select(func.max(Run.started_at)).where(Run.kind == RunKind.CRAWL))
+            counters = session.scalars(
+                select(Run.counters).where(Run.kind == RunKind.CRAWL).order_by(Run.id.desc()).limit(200)
+            ).all()
+        owed = GaugeMetricFamily("kiemtin_tasks", "Tasks waiting, or given up", labels=["kind"])
+        for kind, number in waiting.items():
+            owed.add_metric([kind], number)
+        by_state = GaugeMetricFamily("kiemtin_cases", "Cases by state", labels=["state"])
+        for state, number in cases:
+            by_state.add_metric([state], number)
+        crawled = GaugeMetricFamily(
+            "kiemtin_crawl_counters", "Counters of the latest 200 crawl runs, added up", labels=["counter"]
+        )
+        total: dict[str, int] = {}
+        for found in counters:
+            for name, number in found.items():
+                total[name] = total.get(name, 0) + number
+        for name, number in sorted(total.items()):
+            crawled.add_metric([name], number)
+        return [
+            owed,
+            by_state,
+            crawled,
+            GaugeMetricFamily("kiemtin_posts", "Posts", value=posts),
+            GaugeMetricFamily("kiemtin_events", "Events of the audit log", value=events),
+            GaugeMetricFamily("kiemtin_sources_enabled", "Sources that are crawled", value=enabled),
+            GaugeMetricFamily(
+                "kiemtin_last_crawl_timestamp_seconds",
+                "Start of the latest crawl",
+                value=last.timestamp() if last else 0,
+            ),
+        ]
+
+
+@router.get("/healthz")
+def healthz(request: Request) -> JSONResponse:
+    """Say whether each part answers; 503 when one does not."""
+    parts = {"records": _records(desk_of(request)), "search": _search(desk_of(request))}
+    well = all(state == "ok" for state in parts.values())
+    return JSONResponse({"ok": well, **parts}, 200 if well else 503)
+
+
+@router.get("/metrics")
+def metrics(request: Request) -> Response:
+    """Give the meters to this machine only."""
+    host = request.client.host if request.client else ""
+    if not _is_loopback(host):
+        return PlainTextResponse("only on this machine\n", 403)
+    meters: Meters = request.app.state.meters
+    return PlainTextResponse(generate_latest(meters.registry), media_type="text/plain; version=0.0.4")
+
+
+def _records(desk: Desk) -> str:
+    try:
+        require_current(desk.records)
+    except RecordsError:
+        return "old schema"
+    except SQLAlchemyError:
+        return "no answer"
+    return "ok"
+
+
+def _search(desk: Desk) -> str:
+    try:
+        desk.engine.count()
+    except SearchError:
+        return "no answer"
+    return "ok"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "testclient"

@@ -1,0 +1,167 @@
+"""The one way to answer with a page: templates, language, theme, and who is signed in."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+import models
+from api.auth import SignedIn, desk_of
+from review.permissions import Action, may
+from review_ui import render
+from review_ui.i18n import LANGUAGES, language_of, translations
+
+THEME_COOKIE = "kiemtin_theme"
+MARKS_COOKIE = "kiemtin_marks"
+THEMES = ("auto", "light", "dark")
+
+
+@cache
+def environment(language: str) -> Environment:
+    """Return the templates in one language. Everything put into them is escaped."""
+    made = Environment(
+        loader=PackageLoader("review_ui"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    translated = translations(language)
+    # The extension adds this method to the environment at run time.
+    made.install_gettext_translations(translated, newstyle=False)  # type: ignore[attr-defined]
+    say = translated.gettext
+    made.filters |= {
+        "marked": render.marked,
+        "found_in": render.found_in,
+        "level": lambda p: render.level(p, say),
+        "number": render.number,
+        "local": render.local,
+        "count": render.count,
+        "label": lambda key: models.labels().name(key, language),
+        "word": lambda key: say(_WORDS[key]) if key in _WORDS else key,
+        "spark": render.spark,
+    }
+    made.globals |= {
+        "language": language,
+        "languages": LANGUAGES,
+        "scheme": models.labels(),
+        "Action": Action,
+    }
+    return made
+
+
+def page(
+    request: Request, template: str, who: SignedIn | None = None, *, status: int = 200, **values: Any
+) -> HTMLResponse:
+    """Answer with a page; `who` is None before sign-in."""
+    language = language_of(request)
+    now = desk_of(request).clock()
+    say = translations(language).gettext
+    theme = request.cookies.get(THEME_COOKIE, "auto")
+    text = environment(language).get_template(template).render(
+        request=request,
+        who=who,
+        theme=theme if theme in THEMES else "auto",
+        marks=request.cookies.get(MARKS_COOKIE, "on") != "off",
+        may=(lambda action: who is not None and may(who.person, action)),
+        ago=lambda moment: render.ago(moment, now, say),
+        with_query=lambda **changes: _with_query(request, changes),
+        path=request.url.path,
+        **values,
+    )  # fmt: skip
+    return HTMLResponse(text, status)
+
+
+def say(request: Request, text: str, **values: object) -> str:
+    """Return a message in the language of a browser."""
+    return translations(language_of(request)).gettext(text).format(**values)
+
+
+def _with_query(request: Request, changes: dict[str, Any]) -> str:
+    """Return this page's address with some parameters changed; None takes one away."""
+    pairs = [(k, v) for k, v in request.query_params.multi_items() if k not in changes and k != "offset"]
+    pairs += [(k, str(v)) for k, v in changes.items() if v is not None]
+    return f"{request.url.path}?{urlencode(pairs)}" if pairs else request.url.path
+
+
+def _n(text: str) -> str:
+    """Mark a text for the catalogue; it is translated where it is shown."""
+    return text
+
+
+_WORDS = {
+    "queued": _n("đang chờ"),
+    "leased": _n("đang xem"),
+    "escalated": _n("chuyển cấp"),
+    "decided": _n("đã xong"),
+    "dismiss": _n("Bỏ qua"),
+    "protected": _n("Phát ngôn được bảo vệ"),
+    "correct": _n("Đính chính"),
+    "report": _n("Báo nền tảng"),
+    "article": _n("bài báo"),
+    "forum": _n("diễn đàn"),
+    "comment": _n("bình luận"),
+    "social": _n("mạng xã hội"),
+    "hotline": _n("đường dây nóng"),
+    "rss": _n("nguồn tin"),
+    "import": _n("tệp nhập"),
+    "running": _n("đang chạy"),
+    "done": _n("xong"),
+    "failed": _n("hỏng"),
+    "reviewer": _n("Người duyệt"),
+    "lead": _n("Trưởng nhóm"),
+    "liaison": _n("Cán bộ đầu mối"),
+    "auditor": _n("Kiểm toán"),
+    "admin": _n("Quản trị"),
+    "opened": _n("mở ca"),
+    "released": _n("trả lại hàng đợi"),
+    "expired": _n("hết giờ giữ"),
+    "skipped": _n("để sau"),
+    "reopened": _n("mở lại"),
+    "undone": _n("hoàn tác"),
+    "changed": _n("bài đã sửa"),
+    "passed": _n("đạt"),
+    "not_applicable": _n("không xét"),
+    "error": _n("lỗi"),
+    "false": _n("sai"),
+    "misleading": _n("gây hiểu lầm"),
+    "unproven": _n("chưa có bằng chứng"),
+    "outdated": _n("đã cũ"),
+    "flagged": _n("gắn cờ"),
+    "uncertain": _n("chưa chắc"),
+    "harmful": _n("khả năng gây hại"),
+    "not_protected_speech": _n("không phải phát ngôn được bảo vệ"),
+    "not_flagged": _n("không gắn cờ"),
+    "claim_match": _n("khớp tuyên bố đã kiểm chứng"),
+    "signals": _n("dấu hiệu trong bài"),
+    "signal": _n("có dấu hiệu đi kèm"),
+    "referable": _n("có thể đề nghị chuyển"),
+    "phone": _n("số điện thoại"),
+    "bank_account": _n("số tài khoản"),
+    "price": _n("giá tiền"),
+    "link": _n("đường dẫn"),
+    "sale": _n("lời rao bán"),
+    "sure_cure": _n("hứa khỏi bệnh"),
+    "urge_to_share": _n("giục chia sẻ"),
+    "agency": _n("nêu tên cơ quan"),
+    "hearsay": _n("nghe nói"),
+    "violence": _n("lời bạo lực"),
+    "fraud": _n("lừa đảo"),
+    "medicine_for_sale": _n("bán thuốc giả hoặc nguy hiểm"),
+    "impersonation_for_gain": _n("mạo danh để lấy tiền"),
+    "incitement": _n("kích động bạo lực"),
+    "all": _n("Tất cả"),
+    "mine": _n("Tôi đang giữ"),
+    "source": _n("Nguồn"),
+    "kind": _n("Loại"),
+    "act": _n("Hành vi lời nói"),
+    "harm": _n("Tác hại"),
+    "state": _n("Trạng thái ca"),
+    "true": _n("có"),
+}

@@ -1,0 +1,59 @@
+"""A case by its address, and the lists of lanes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from api.auth import Who, desk_of
+from review import case_page, decision, queue
+from review.permissions import Action, may
+from review_ui.page import page
+
+router = APIRouter()
+PAGE = 50
+
+
+@router.get("/cases/{case_id}")
+def case(request: Request, who: Who, case_id: int) -> Response:
+    """Show a case to read; taking it is a step of its own."""
+    desk = desk_of(request)
+    with desk.records.read() as session:
+        shown = case_page.load(session, who.person, case_id)
+    lead = may(who.person, Action.LEAD)
+    return page(request, "case.html", who, shown=shown, lane=queue.ALL, lead=lead)
+
+
+@router.post("/cases/{case_id}/take")
+def take(request: Request, who: Who, case_id: int) -> Response:
+    """Lease a case and go on with it on the triage screen."""
+    desk = desk_of(request)
+    with desk.records.write() as session:
+        queue.lease(session, who.person, case_id, desk.clock())
+    return RedirectResponse(f"/?lane={queue.MINE}", 303)
+
+
+@router.post("/cases/{case_id}/reopen")
+def reopen(request: Request, who: Who, case_id: int, reason: Annotated[str, Form()] = "") -> Response:
+    desk = desk_of(request)
+    with desk.records.write() as session:
+        decision.reopen(session, who.person, case_id, reason, desk.clock())
+    return RedirectResponse(f"/cases/{case_id}", 303)
+
+
+@router.get("/queue")
+def listing(
+    request: Request, who: Who, lane: str = queue.ALL, offset: Annotated[int, Query(ge=0)] = 0
+) -> Response:
+    """List the cases of a lane."""
+    desk = desk_of(request)
+    at = desk.clock()
+    with desk.records.read() as session:
+        lanes = queue.lanes(session, who.person, at)
+        cases = queue.listing(session, who.person, lane, at, offset, PAGE + 1)
+    return page(
+        request, "queue.html", who, lane=lane, lanes=lanes, cases=cases[:PAGE], offset=offset,
+        next_offset=offset + PAGE if len(cases) > PAGE else None,
+    )  # fmt: skip

@@ -1,0 +1,61 @@
+"""The other places: search, sources, the audit log."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from api import views
+from api.auth import Who, desk_of
+from api.routes import Asked
+from review_ui.page import page
+from search.engine import FACETS
+
+router = APIRouter()
+
+_FILTERS = tuple(facet for facet in FACETS if facet not in {"flagged", "protected", "uncertain"})
+
+
+@router.get("/search")
+def search(request: Request, who: Who, asked: Annotated[Asked, Query()]) -> Response:
+    """Find posts; the address holds the whole question."""
+    desk = desk_of(request)
+    found = desk.engine.search(asked.question())
+    ids = [hit.post_id for hit in found.hits]
+    with desk.records.read() as session:
+        posts = views.posts(session, ids)
+        cases = views.case_ids(session, ids)
+    top = max((number for _, number in found.weeks), default=0)
+    # A hundred weeks fill the width; older ones are found by narrowing the time.
+    weeks = found.weeks[-100:]
+    return page(
+        request, "search.html", who, asked=asked, found=found, posts=posts, cases=cases, weeks=weeks, top=top,
+        filters=_FILTERS, chosen={name: getattr(asked, name) for name in _FILTERS},
+    )  # fmt: skip
+
+
+@router.get("/sources")
+def sources(request: Request, who: Who) -> Response:
+    """Show the health of each source."""
+    with desk_of(request).records.read() as session:
+        health = views.sources(session, who.person)
+        runs = views.runs(session, who.person, 12)
+    return page(request, "sources.html", who, health=health, runs=runs)
+
+
+@router.get("/audit")
+def audit(
+    request: Request, who: Who, actor: str = "", action: str = "", subject: str = "",
+    before: int | None = None, verify: bool = False,
+) -> Response:  # fmt: skip
+    """Show the audit log; with `verify`, walk the chain first."""
+    wanted = views.EventFilter(actor.strip(), action.strip(), subject.strip())
+    with desk_of(request).records.read() as session:
+        events = views.events(session, who.person, wanted, before, 51)
+        names = views.names(session, {event.actor for event in events})
+        verdict = views.verify(session, who.person) if verify else None
+    return page(
+        request, "audit.html", who, events=events[:50], more=len(events) > 50, wanted=wanted, names=names,
+        verdict=verdict, before=before,
+    )  # fmt: skip

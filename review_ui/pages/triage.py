@@ -1,0 +1,193 @@
+"""The triage screen: the next case, and what is done with it, without leaving the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import RedirectResponse
+from sqlalchemy.orm import Session
+
+from api.auth import SignedIn, Who, desk_of
+from review import case_page, decision, queue
+from review.decision import UNDO_WITHIN, Verdict
+from review.errors import ReviewError
+from review.permissions import Action, may
+from review_ui.page import page, say
+from store.tables import Decision
+from store.vocabulary import Outcome
+
+router = APIRouter()
+
+Lane = Annotated[str, Form()]
+Text = Annotated[str, Form()]
+Number = Annotated[int, Form()]
+
+
+@router.get("/")
+def triage(request: Request, who: Who, lane: str = queue.ALL, done: int | None = None) -> Response:
+    """Show the next case of a lane, leased to who asks; to those who may not review, the queue."""
+    if not may(who.person, Action.REVIEW):
+        return RedirectResponse("/queue", 303)
+    desk = desk_of(request)
+    with desk.records.write() as session:
+        lease = queue.lease_next(session, who.person, lane, desk.clock())
+    return _show(request, who, lane, lease, done=_recent(request, who, done))
+
+
+@router.post("/cases/{case_id}/decide")
+def decide(
+    request: Request, who: Who, case_id: int, lane: Lane, version: Number, token: Text, seen: Text,
+    outcome: Annotated[Outcome, Form()], reason: Text = "", correction: Text = "",
+) -> Response:  # fmt: skip
+    verdict = Verdict(outcome, reason, correction)
+
+    def act(session: Session) -> int:
+        at = desk_of(request).clock()
+        return decision.decide(session, who.person, case_id, version, token, seen, verdict, at).id
+
+    return _then_next(request, who, lane, act)
+
+
+@router.post("/cases/{case_id}/escalate")
+def escalate(
+    request: Request,
+    who: Who,
+    case_id: int,
+    lane: Lane,
+    version: Number,
+    token: Text,
+    seen: Text,
+    reason: Text = "",
+) -> Response:
+    def act(session: Session) -> None:
+        at = desk_of(request).clock()
+        decision.escalate(session, who.person, case_id, version, token, seen, reason, at)
+
+    return _then_next(request, who, lane, act)
+
+
+@router.post("/cases/{case_id}/skip")
+def skip(request: Request, who: Who, case_id: int, lane: Lane, token: Text, reason: Text = "") -> Response:
+    return _then_next(
+        request, who, lane,
+        lambda session: queue.skip(session, who.person, case_id, token, reason, desk_of(request).clock()),
+    )  # fmt: skip
+
+
+@router.post("/cases/{case_id}/leave")
+def leave(
+    request: Request,
+    who: Who,
+    case_id: int,
+    lane: Lane,
+    token: Text,
+    to: Annotated[int | None, Form()] = None,
+) -> Response:
+    """Give a case back undecided and go to the one after it, or back to case `to`."""
+    desk = desk_of(request)
+    at = desk.clock()
+    try:
+        with desk.records.write() as session:
+            queue.release(session, who.person, case_id, token, at)
+            if to is None:
+                lease = queue.lease_after(session, who.person, lane, at, case_id)
+            else:
+                lease = queue.lease(session, who.person, to, at)
+    except ReviewError as error:
+        return _refused(request, who, lane, error)
+    return _answer(request, who, lane, lease)
+
+
+@router.post("/decisions/{decision_id}/undo")
+def undo(
+    request: Request,
+    who: Who,
+    decision_id: int,
+    lane: Lane,
+    held: Annotated[int | None, Form()] = None,
+    token: Text = "",
+) -> Response:
+    """Take a decision back; the case that came after it is given back first."""
+    desk = desk_of(request)
+    at = desk.clock()
+    try:
+        with desk.records.write() as session:
+            lease = decision.undo(session, who.person, decision_id, at)
+            if held is not None and token:
+                queue.release(session, who.person, held, token, at)
+    except ReviewError as error:
+        return _refused(request, who, lane, error)
+    return _answer(request, who, lane, lease)
+
+
+@router.post("/cases/{case_id}/renew", status_code=204)
+def renew(request: Request, who: Who, case_id: int, token: Text) -> None:
+    desk = desk_of(request)
+    with desk.records.write() as session:
+        queue.renew(session, who.person, case_id, token, desk.clock())
+
+
+def _then_next(request: Request, who: SignedIn, lane: str, act: Callable[[Session], int | None]) -> Response:
+    """Do one thing and go on to the next case; a refusal shows why, and nothing is recorded."""
+    desk = desk_of(request)
+    try:
+        with desk.records.write() as session:
+            done = act(session)
+    except ReviewError as error:
+        return _refused(request, who, lane, error)
+    with desk.records.write() as session:
+        lease = queue.lease_next(session, who.person, lane, desk.clock())
+    return _answer(request, who, lane, lease, done)
+
+
+def _refused(request: Request, who: SignedIn, lane: str, error: ReviewError) -> Response:
+    desk = desk_of(request)
+    with desk.records.write() as session:
+        lease = queue.lease_next(session, who.person, lane, desk.clock())
+    notice = say(request, error.template, **error.values)
+    return _show(request, who, lane, lease, notice=notice)
+
+
+def _answer(
+    request: Request, who: SignedIn, lane: str, lease: queue.Lease | None, done: int | None = None
+) -> Response:
+    if "HX-Request" not in request.headers:
+        return RedirectResponse(f"/?lane={lane}" + (f"&done={done}" if done else ""), 303)
+    return _show(request, who, lane, lease, done=_recent(request, who, done))
+
+
+def _show(
+    request: Request,
+    who: SignedIn,
+    lane: str,
+    lease: queue.Lease | None,
+    *,
+    done: Decision | None = None,
+    notice: str = "",
+) -> Response:
+    desk = desk_of(request)
+    at = desk.clock()
+    with desk.records.read() as session:
+        lanes = queue.lanes(session, who.person, at)
+        shown = case_page.load(session, who.person, lease.case_id) if lease else None
+        ahead = queue.listing(session, who.person, lane, at, limit=12)
+    template = "_triage.html" if "HX-Request" in request.headers else "triage.html"
+    left = max(0, int((done.at + UNDO_WITHIN - at).total_seconds())) if done else 0
+    return page(
+        request, template, who, lane=lane, lanes=lanes, lease=lease, shown=shown, ahead=ahead, done=done,
+        undo_seconds=left, notice=notice,
+    )  # fmt: skip
+
+
+def _recent(request: Request, who: SignedIn, decision_id: int | None) -> Decision | None:
+    """Return a decision that its maker can still undo."""
+    if decision_id is None:
+        return None
+    desk = desk_of(request)
+    with desk.records.read() as session:
+        made = session.get(Decision, decision_id)
+    if made is None or made.user_id != who.user.id or made.undone_at or desk.clock() - made.at > UNDO_WITHIN:
+        return None
+    return made

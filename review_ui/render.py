@@ -1,0 +1,102 @@
+"""How things are shown: texts with their highlights, probabilities in words, times in Vietnam."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
+Translate = Callable[[str], str]
+
+HIGH, UNSURE = 0.75, 0.35
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of text; `mark` names why it is highlighted, "" when it is not."""
+
+    text: str
+    mark: str = ""
+
+
+def parts(text: str, spans: Iterable[tuple[int, int, str]]) -> list[Part]:
+    """Cut a text at its spans (start, end, mark). The pieces joined are the text, whatever the spans are."""
+    result: list[Part] = []
+    at = 0
+    for first, last, mark in sorted(spans):
+        start, end = max(first, at), min(last, len(text))
+        if start >= end:
+            continue
+        if start > at:
+            result.append(Part(text[at:start]))
+        result.append(Part(text[start:end], mark))
+        at = end
+    if at < len(text):
+        result.append(Part(text[at:]))
+    return result
+
+
+def marked(text: str, spans: Sequence[dict[str, Any]]) -> list[Part]:
+    """Cut a post at the spans of its assessment."""
+    return parts(text, ((int(s["start"]), int(s["end"]), str(s["harm"])) for s in spans))
+
+
+def found_in(text: str, ranges: Iterable[tuple[int, int]]) -> list[Part]:
+    """Cut a snippet at what a search found in it."""
+    return parts(text, ((start, end, "found") for start, end in ranges))
+
+
+def level(probability: float, say: Translate) -> str:
+    """Return a probability in a word."""
+    if probability >= HIGH:
+        return say("cao")
+    return say("chưa chắc") if probability >= UNSURE else say("thấp")
+
+
+def number(probability: float) -> str:
+    """Return a probability as two digits, ".91"."""
+    return "1.0" if probability >= 0.995 else f"{probability:.2f}"[1:]
+
+
+def local(moment: datetime | None) -> str:
+    """Return a time as it is read in Vietnam."""
+    return moment.astimezone(VIETNAM).strftime("%d/%m/%Y %H:%M") if moment else "–"
+
+
+def ago(moment: datetime | None, now: datetime, say: Translate) -> str:
+    """Return how long ago a time was, in words; times to come as they are."""
+    if moment is None:
+        return say("không rõ thời gian")
+    seconds = (now - moment).total_seconds()
+    if seconds < 0:
+        return local(moment)
+    if seconds < 60:
+        return say("vừa xong")
+    for size, most, words in (
+        (60, 60, say("{n} phút trước")),
+        (3600, 24, say("{n} giờ trước")),
+        (86400, 30, say("{n} ngày trước")),
+        (86400 * 30, 12, say("{n} tháng trước")),
+    ):
+        if seconds < size * most:
+            return words.format(n=int(seconds // size))
+    return say("{n} năm trước").format(n=int(seconds // (86400 * 365)))
+
+
+def count(value: int) -> str:
+    """Return a whole number with Vietnamese grouping, "1.848"."""
+    return f"{value:,}".replace(",", ".")
+
+
+def spark(values: Sequence[float], width: int = 96, height: int = 20) -> str:
+    """Return the points of a polyline that draws `values` left to right."""
+    if len(values) < 2:
+        return ""
+    top = max(values) or 1
+    step = (width - 2) / (len(values) - 1)
+    return " ".join(
+        f"{1 + i * step:.1f},{height - 1 - v / top * (height - 2):.1f}" for i, v in enumerate(values)
+    )
