@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -89,6 +89,17 @@ def ago(moment: datetime | None, now: datetime, say: Translate) -> str:
 def count(value: int) -> str:
     """Return a whole number with Vietnamese grouping, "1.848"."""
     return f"{value:,}".replace(",", ".")
+
+
+def each_week(weeks: Sequence[tuple[date, int]], least: int = 26, most: int = 104) -> list[tuple[date, int]]:
+    """Return a row for every week up to the last, empty ones too, at least `least` and at most `most`."""
+    if not weeks:
+        return []
+    known = dict(weeks)
+    first, last = weeks[0][0], weeks[-1][0]
+    number = min(most, max(least, (last - first).days // 7 + 1))
+    days = [last - timedelta(weeks=number - 1 - i) for i in range(number)]
+    return [(day, known.get(day, 0)) for day in days]
 
 
 def spark(values: Sequence[float], width: int = 96, height: int = 20) -> str:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from api import views
 from api.auth import Who, desk_of
 from api.routes import Asked
+from review_ui import render
 from review_ui.page import page
 from search.engine import FACETS
 
@@ -26,9 +27,9 @@ def search(request: Request, who: Who, asked: Annotated[Asked, Query()]) -> Resp
     with desk.records.read() as session:
         posts = views.posts(session, ids)
         cases = views.case_ids(session, ids)
-    top = max((number for _, number in found.weeks), default=0)
-    # A hundred weeks fill the width; older ones are found by narrowing the time.
-    weeks = found.weeks[-100:]
+    # Two years fill the width; older weeks are found by narrowing the time.
+    weeks = render.each_week(found.weeks)
+    top = max((number for _, number in weeks), default=0) or 1
     return page(
         request, "search.html", who, asked=asked, found=found, posts=posts, cases=cases, weeks=weeks, top=top,
         filters=_FILTERS, chosen={name: getattr(asked, name) for name in _FILTERS},
