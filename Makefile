@@ -1,0 +1,60 @@
+# Two commands: `make run` sets everything up and starts; `make test` sets everything up and tests.
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint types bench docs clean lock screenshot
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/run.stamp ## make the virtual environment and install what running needs
+
+run: setup ## crawl the sample site, score it, and open the desk on http://127.0.0.1:8000 (PORT=… changes it)
+	@$(BIN)/kiemtin demo --port $(PORT)
+
+test: $(VENV)/dev.stamp ## install what tests need and run them all
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(VENV)/dev.stamp ## ruff, and the floors of the house
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+types: $(VENV)/dev.stamp ## mypy, strict
+	@$(BIN)/mypy
+
+bench: $(VENV)/dev.stamp ## run every benchmark and render docs/benchmarks.md
+	@$(BIN)/python -m bench --table
+
+docs: $(VENV)/dev.stamp ## build the documentation into site/
+	@$(BIN)/mkdocs build --strict
+
+screenshot: $(VENV)/dev.stamp ## make the pictures of the README from a demo of its own
+	@$(BIN)/python docs/screenshot.py
+
+lock: $(VENV)/dev.stamp ## write the versions that are installed and tested into requirements.lock
+	@$(BIN)/python -m pip freeze --exclude-editable --exclude kiemtin --exclude uv > requirements.lock
+
+clean: ## remove what was built; var/ with its data stays
+	rm -rf $(VENV) build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "Python 3.11, 3.12 or 3.13 is needed; give one by PYTHON=…")'
+	@echo "Making the virtual environment in $(VENV)…"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --upgrade pip
+
+# The lock file pins what was tested; pyproject.toml says what is needed.
+$(VENV)/run.stamp: pyproject.toml requirements.lock | $(BIN)/python
+	@echo "Installing Kiểm Tin (about a minute)…"
+	@$(PIP) install --constraint requirements.lock --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp
+	@echo "Installing what tests and checks need…"
+	@$(PIP) install --constraint requirements.lock --editable '.[dev]'
+	@touch $@
