@@ -44,7 +44,6 @@ class Block:
 
 KINDS: dict[str, dict[str, object]] = {
     "word": {"ngram_range": (1, 2), "token_pattern": r"\w+"},
-    "char": {"analyzer": "char_wb", "ngram_range": (2, 5)},
     "folded_word": {"ngram_range": (1, 2), "token_pattern": r"\w+", "preprocessor": fold},
     "folded_char": {"analyzer": "char_wb", "ngram_range": (2, 5), "preprocessor": fold},
 }
