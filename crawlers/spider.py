@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import scrapy
+from scrapy.exceptions import DownloadCancelledError, IgnoreRequest
 from scrapy.http import Response
 from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
@@ -144,6 +145,9 @@ def _reason(error: BaseException | None) -> str:
         return "robots/unreachable"
     if isinstance(error, HttpError):
         return f"http/{error.response.status}"
-    if "Cancelled" in type(error).__name__ or "DataLoss" in type(error).__name__:
+    # A body over the limit is cancelled; one that swells over it while being unpacked is ignored.
+    if isinstance(error, DownloadCancelledError) or (
+        isinstance(error, IgnoreRequest) and "MAXSIZE" in str(error)
+    ):
         return "capture/oversize"
     return f"fetch/{type(error).__name__}"

@@ -48,7 +48,7 @@ def _query() -> Select[Post, Assessment, Source, str]:
 
 
 def _document(row: Row[Post, Assessment, Source, str]) -> Document:
-    post, assessment, source, state = row._tuple()
+    post, assessment, source, state = row
     detail = assessment.detail if assessment is not None else {}
     return Document(
         post_id=post.id,

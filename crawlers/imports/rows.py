@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,13 @@ class Row:
 
 
 def columns(path: Path) -> list[str]:
-    """Return the column names of a file: its header, or the fields of its first good JSON row."""
-    first = next((row for row in read(path) if not row.error), None)
-    if first is None:
+    """Return the column names of a file: its header, or every field of its first 1,000 good JSON rows."""
+    names: dict[str, None] = {}
+    for row in islice(read(path), 1000):
+        names.update(dict.fromkeys(row.values))
+    if not names:
         raise FileUnreadable(f"{path.name}: không có dòng dữ liệu nào đọc được.")
-    return list(first.values)
+    return list(names)
 
 
 def read(path: Path) -> Iterator[Row]:

@@ -1,0 +1,206 @@
+"""A crawl of real servers on loopback: what it takes, what it leaves alone, and that it repeats nothing.
+
+A process can crawl once, so each crawl here is a process.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from sqlalchemy import func, select
+
+from crawlers import sample_site
+from crawlers.sample_site import RunningSite
+from store import audit
+from store.archive import Archive
+from store.migrate import migrate
+from store.records import Records
+from store.tables import Capture, Post, Revision, Run
+from store.vocabulary import RunState
+from tests.conftest import ROOT
+
+CRAWL = """
+import json, sys
+from datetime import timedelta
+from pathlib import Path
+from crawlers.crawl import crawl
+from crawlers.sources import parse
+from store.keys import Keys
+from store.records import Records
+folder, entries, hours = Path(sys.argv[1]), json.loads(sys.argv[2]), float(sys.argv[3])
+records = Records(f"sqlite:///{folder / 'k.db'}")
+print(json.dumps(crawl(records, folder / "archive", Keys(bytes(32)), parse(entries), revisit=timedelta(hours=hours))))
+"""
+
+
+def crawl(folder: Path, entries: list[dict[str, object]], revisit_hours: float = 0) -> dict[str, int]:
+    """Crawl in a process of its own and return the counters."""
+    done = subprocess.run(
+        [sys.executable, "-c", CRAWL, str(folder), json.dumps(entries), str(revisit_hours)],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    counters: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
+    return counters
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Iterator[Records]:
+    made = Records(f"sqlite:///{tmp_path / 'k.db'}")
+    migrate(made)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def site() -> Iterator[RunningSite]:
+    running = sample_site.serve()
+    yield running
+    running.stop()
+
+
+def count(records: Records, table: type) -> int:
+    with records.read() as session:
+        return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def test_the_sample_site_is_taken_whole_and_only_once(
+    records: Records, site: RunningSite, tmp_path: Path
+) -> None:
+    entries = sample_site.sources(site.url)
+    counters = crawl(tmp_path, entries)
+    messages = sum(len(thread.messages) for thread in sample_site.threads())
+    assert counters["robots/forbidden"] == 1
+    assert counters["post/new"] + counters["post/copy"] == messages + len(sample_site.articles()) - 1
+    posts = count(records, Post)
+    again = crawl(tmp_path, entries)
+    assert again["post/seen"] == posts
+    assert again["capture/unchanged"] == counters["capture/stored"]
+    assert not {"post/new", "post/copy", "post/edited"} & set(again)
+    assert count(records, Post) == posts
+    third = crawl(tmp_path, entries, revisit_hours=6)
+    assert third["page/recent"] == len(sample_site.articles()) - 1
+    with records.read() as session:
+        assert set(session.scalars(select(Run.state))) == {RunState.DONE}
+        assert audit.verify(session).ok
+        captures = session.scalars(select(Capture)).all()
+        assert not any(post.author == "bếp_than" for post in session.scalars(select(Post)))
+    archive = Archive(tmp_path / "archive")
+    for capture in captures:
+        assert archive.read(capture.warc, capture.offset).url == capture.url
+
+
+PARAGRAPH = (
+    "Sáng nay chợ Bãi Sậy mở cửa trở lại sau mười ngày nghỉ để khử khuẩn, tiểu thương vui mừng dọn hàng. "
+)
+
+
+class Unruly(BaseHTTPRequestHandler):
+    """A site with everything that goes wrong."""
+
+    robots: tuple[int, str] = (200, "User-agent: *\nDisallow: /kin/\n")
+    edition = 1
+
+    def do_GET(self) -> None:
+        base = f"http://{self.headers['Host']}"
+        names = ("tot", "kin/rieng", "mat", "to", "bom", "hong", "ra-ngoai")
+        items = "".join(f"<item><link>{base}/{name}.html</link><title>x</title></item>" for name in names)
+        items += "<item><link>http://khac.example/a.html</link></item>"
+        article = f"<html><body><article><h1>Tin</h1><p>{PARAGRAPH * 3}</p><p>Bản {self.edition}.</p></article></body></html>"
+        pages: dict[str, tuple[int, bytes, str]] = {
+            "/robots.txt": (self.robots[0], self.robots[1].encode(), ""),
+            "/rss.xml": (200, f'<rss version="2.0"><channel>{items}</channel></rss>'.encode(), ""),
+            "/tot.html": (200, article.encode(), ""),
+            "/kin/rieng.html": (200, article.encode(), ""),
+            "/to.html": (200, b"x" * 11_000_000, ""),
+            "/bom.html": (200, gzip.compress(b"0" * 60_000_000), "gzip"),
+            "/hong.html": (200, b"\x00\xff<<<>", ""),
+            "/ra-ngoai.html": (302, b"", ""),
+        }
+        status, body, encoding = pages.get(self.path, (404, b"", ""))
+        self.send_response(status)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        if encoding:
+            self.send_header("Content-Encoding", encoding)
+        if status == 302:
+            self.send_header("Location", "http://127.0.0.2:9/")
+        self.end_headers()
+        try:
+            self.wfile.write(body)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # the crawler hangs up on what is too large
+
+    def log_message(self, format: str, *args: object) -> None: ...
+
+
+@pytest.fixture
+def unruly() -> Iterator[tuple[type[Unruly], list[dict[str, object]]]]:
+    handler = type("Handler", (Unruly,), {})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    url = f"http://127.0.0.1:{server.server_address[1]}/rss.xml"
+    yield handler, [{"name": "Thử", "kind": "rss", "url": url, "legal_basis": "thử", "rate": 50}]
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_each_page_that_goes_wrong_is_counted_and_the_crawl_goes_on(
+    records: Records, unruly: tuple[type[Unruly], list[dict[str, object]]], tmp_path: Path
+) -> None:
+    handler, entries = unruly
+    counters = crawl(tmp_path, entries)
+    assert counters["post/new"] == 1
+    assert counters["robots/forbidden"] == 1
+    assert counters["http/404"] == 1
+    assert counters["page/unreadable"] == 1
+    assert counters["page/offsite"] >= 1
+    assert counters["capture/oversize"] == 2
+    with records.read() as session:
+        run = session.scalars(select(Run)).one()
+        assert run.counters == counters
+    handler.edition = 2
+    assert crawl(tmp_path, entries)["post/edited"] == 1
+    assert count(records, Revision) == 2
+
+
+@pytest.mark.parametrize("status", [500, 503, 403, 401])
+def test_where_robots_cannot_be_read_nothing_is_fetched(
+    records: Records, unruly: tuple[type[Unruly], list[dict[str, object]]], tmp_path: Path, status: int
+) -> None:
+    handler, entries = unruly
+    handler.robots = (status, "")
+    assert crawl(tmp_path, entries)["robots/unreachable"] == 1
+    assert (count(records, Post), count(records, Capture)) == (0, 0)
+
+
+def test_a_site_without_robots_txt_has_no_rules(
+    records: Records, unruly: tuple[type[Unruly], list[dict[str, object]]], tmp_path: Path
+) -> None:
+    handler, entries = unruly
+    handler.robots = (404, "User-agent: *\nDisallow: /\n")
+    counters = crawl(tmp_path, entries)
+    assert (counters["post/new"], counters["post/copy"]) == (1, 1)
+    assert count(records, Post) == 2
+
+
+def test_a_run_that_was_killed_is_marked_by_the_next(
+    records: Records, site: RunningSite, tmp_path: Path
+) -> None:
+    entries = sample_site.sources(site.url)[:1]
+    crawl(tmp_path, entries)
+    with records.write() as session:
+        run = session.scalars(select(Run)).one()
+        run.state, run.finished_at = RunState.RUNNING, None
+    crawl(tmp_path, entries)
+    with records.read() as session:
+        assert list(session.scalars(select(Run.state).order_by(Run.id))) == [RunState.FAILED, RunState.DONE]
