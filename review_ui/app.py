@@ -67,10 +67,10 @@ def _page_or(as_problem: Handler) -> Handler:
 def _words(request: Request, error: Exception) -> tuple[int, str]:
     if isinstance(error, ReviewError):
         return problems.status_of(error), say(request, error.template, **error.values)
+    if isinstance(error, HTTPException) and error.status_code == 404:
+        return 404, say(request, "Không có trang này.")
     if isinstance(error, HTTPException):
-        return error.status_code, say(
-            request, "Không có trang này." if error.status_code == 404 else "Yêu cầu không thực hiện được."
-        )
+        return error.status_code, say(request, "Yêu cầu không thực hiện được.")
     if isinstance(error, RequestValidationError):
         return 422, say(request, "Địa chỉ hoặc biểu mẫu có giá trị không đúng.")
     return problems.status_of(error), say(request, problems.words_of(error))

@@ -1,0 +1,223 @@
+"""The JSON API over real records: what each role may do, what a late or doubled request meets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import func, select
+
+from store import audit
+from store.tables import Decision, Event, Post
+from store.vocabulary import Role
+from tests.api.conftest import House
+
+Take = Callable[[], dict[str, Any]]
+
+
+def test_a_case_is_decided_from_queue_to_audit_log(house: House, reviewer: TestClient, take: Take) -> None:
+    given = take()
+    answer = reviewer.post(f"/api/v1/cases/{given['case_id']}/decide", json={**given, "outcome": "dismiss"})
+    assert answer.status_code == 200
+    case = reviewer.get(f"/api/v1/cases/{given['case_id']}").json()
+    assert case["state"] == "decided"
+    assert case["decisions"][0]["snapshot_sha256"] == answer.json()["snapshot_sha256"]
+    log = (
+        house.signed_in(Role.AUDITOR)
+        .get("/api/v1/audit", params={"subject": f"case:{given['case_id']}"})
+        .json()
+    )
+    assert [e["action"] for e in log] == ["case.decided", "case.leased", "case.opened"]
+    verdict = house.signed_in(Role.AUDITOR).get("/api/v1/audit/verify").json()
+    assert verdict["ok"]
+
+
+def test_a_late_or_doubled_decision_is_a_conflict_and_records_nothing(
+    house: House, reviewer: TestClient, take: Take
+) -> None:
+    given = take()
+    url = f"/api/v1/cases/{given['case_id']}/decide"
+    house.clock.later(minutes=11)
+    late = reviewer.post(url, json={**given, "outcome": "dismiss"})
+    assert late.status_code == 409
+    assert late.headers["Content-Type"] == "application/problem+json"
+    given = take()
+    url = f"/api/v1/cases/{given['case_id']}/decide"
+    twice = [reviewer.post(url, json={**given, "outcome": "dismiss"}).status_code for _ in range(2)]
+    assert twice == [200, 409]
+    with house.desk.records.read() as session:
+        assert session.scalar(select(func.count()).select_from(Decision)) == 1
+
+
+def test_undo_works_for_thirty_seconds(house: House, reviewer: TestClient, take: Take) -> None:
+    given = take()
+    made = reviewer.post(
+        f"/api/v1/cases/{given['case_id']}/decide", json={**given, "outcome": "dismiss"}
+    ).json()
+    house.clock.later(seconds=31)
+    assert reviewer.post(f"/api/v1/decisions/{made['id']}/undo").status_code == 409
+    house.clock.later(seconds=-20)
+    assert reviewer.post(f"/api/v1/decisions/{made['id']}/undo").json()["case_id"] == given["case_id"]
+
+
+def test_escalate_skip_release_and_renew(house: House, reviewer: TestClient, take: Take) -> None:
+    given = take()
+    case = given["case_id"]
+    assert reviewer.post(f"/api/v1/cases/{case}/renew", json=given).status_code == 200
+    assert reviewer.post(f"/api/v1/cases/{case}/release", json=given).status_code == 204
+    given = take()
+    assert reviewer.post(f"/api/v1/cases/{case}/escalate", json={**given, "reason": "  "}).status_code == 422
+    assert (
+        reviewer.post(f"/api/v1/cases/{case}/escalate", json={**given, "reason": "xem giúp"}).status_code
+        == 204
+    )
+    given = take()
+    skip = reviewer.post(f"/api/v1/cases/{given['case_id']}/skip", json={**given, "reason": "để sau"})
+    assert skip.status_code == 204
+    assert house.signed_in(Role.LEAD).get("/api/v1/lanes").json()["escalated"] == 1
+
+
+READ = {
+    "/api/v1/me",
+    "/api/v1/lanes",
+    "/api/v1/queue",
+    "/api/v1/cases/1",
+    "/api/v1/search",
+    "/api/v1/sources",
+    "/api/v1/runs",
+}
+REVIEW = {"/api/v1/lanes/all/next": {}, "/api/v1/cases/3/lease": {}}
+AUDIT = {"/api/v1/audit", "/api/v1/audit/verify", "/api/v1/captures/1"}
+REVIEWERS = {Role.REVIEWER, Role.LEAD, Role.ADMIN}
+AUDITORS = {Role.LEAD, Role.AUDITOR, Role.ADMIN}
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_each_role_reaches_what_its_line_says_and_nothing_else(house: House, role: Role) -> None:
+    client = house.signed_in(role)
+    for path in READ:
+        assert client.get(path).status_code == 200, path
+    for path in REVIEW:
+        assert (client.post(path, json={}).status_code == 200) == (role in REVIEWERS), path
+    for path in AUDIT:
+        assert client.get(path).status_code == (200 if role in AUDITORS else 403), path
+    assert client.get("/people").status_code == (200 if role == Role.ADMIN else 403)
+    assert client.get("/audit").status_code == (200 if role in AUDITORS else 403)
+    reopen = client.post("/api/v1/cases/1/reopen", json={"reason": "x"})
+    assert (reopen.status_code == 403) == (role not in {Role.LEAD, Role.ADMIN})
+
+
+def test_nobody_reads_anything_without_signing_in(house: House) -> None:
+    client = house.client()
+    for path in (*READ, *AUDIT, "/api/openapi.json"):
+        assert client.get(path).status_code == 401, path
+    for path in ("/", "/queue", "/search", "/sources", "/audit", "/people", "/settings", "/cases/1"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.headers["Location"].split("?")[0]) == (303, "/sign-in"), path
+
+
+def test_looking_at_a_capture_leaves_a_trace(house: House) -> None:
+    house.signed_in(Role.AUDITOR).get("/api/v1/captures/1")
+    with house.desk.records.read() as session:
+        last = session.scalars(select(Event).order_by(Event.id.desc())).first()
+        assert last is not None
+        assert (last.action, last.subject) == ("capture.read", "capture:1")
+        assert audit.verify(session).ok
+
+
+def test_the_author_is_in_no_answer_and_no_schema(house: House) -> None:
+    client = house.signed_in(Role.ADMIN)
+    with house.desk.records.read() as session:
+        post = session.scalars(select(Post)).first()
+        assert post is not None
+        assert post.author
+        pseudonym = post.author
+    cases = [f"/api/v1/cases/{n}" for n in range(1, 5)]
+    pages = ["/", "/queue", "/search?q=toi", "/sources", "/audit", "/cases/1"]
+    for path in [*READ, *AUDIT, *cases, *pages, "/api/openapi.json"]:
+        text = client.get(path).text
+        assert pseudonym not in text, path
+        assert "tên_người_viết" not in text, path
+    assert '"author' not in client.get("/api/openapi.json").text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/api/v1/cases/999", 404),
+        ("POST", "/api/v1/cases/999/lease", 404),
+        ("GET", "/api/v1/cases/x", 422),
+        ("GET", "/api/v1/nothing", 404),
+        ("GET", "/api/v1/search?limit=9999", 422),
+        ("GET", "/api/v1/search?order=author", 422),
+        ("DELETE", "/api/v1/cases/1", 405),
+        ("POST", "/api/v1/decisions/999/undo", 403),
+    ],
+)
+def test_errors_are_problem_documents_in_vietnamese(
+    reviewer: TestClient, method: str, path: str, status: int
+) -> None:
+    answer = reviewer.request(method, path)
+    assert answer.status_code == status
+    problem = answer.json()
+    assert problem["status"] == status
+    assert problem["detail"]
+    assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+def test_a_body_that_is_too_large_is_refused(reviewer: TestClient) -> None:
+    assert reviewer.post("/api/v1/cases/1/skip", content=b"x" * 1_100_000).status_code == 413
+
+
+def test_every_answer_carries_the_security_headers(house: House) -> None:
+    client = house.signed_in(Role.ADMIN)
+    for path in (
+        "/",
+        "/sign-in",
+        "/static/desk.css",
+        "/vendor/htmx.min.js",
+        "/healthz",
+        "/api/v1/queue",
+        "/nothing",
+        "/api/v1/x",
+    ):
+        headers = client.get(path).headers
+        policy = headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert ("no-store" in headers["Cache-Control"]) != path.startswith(("/static", "/vendor"))
+
+
+def test_search_answers_as_the_engine_does(reviewer: TestClient) -> None:
+    found = reviewer.get("/api/v1/search", params={"q": "khoi han"}).json()
+    assert found["total"] >= 1
+    hit = found["hits"][0]
+    start, end = hit["highlights"][0]
+    assert hit["snippet"][start:end].lower() in {"khỏi", "hẳn", "khỏi hẳn"}
+    flagged = reviewer.get("/api/v1/search", params={"flagged": "true", "limit": 1}).json()
+    assert flagged["total"] == flagged["facets"]["flagged"]["true"]
+
+
+def test_health_and_metrics_tell_the_machine(house: House, tmp_path: Any) -> None:
+    client = house.client()
+    assert client.get("/healthz").json() == {"ok": True, "records": "ok", "search": "ok"}
+    metrics = client.get("/metrics").text
+    assert f"kiemtin_posts {15}.0" in metrics
+    assert 'kiemtin_cases{state="queued"}' in metrics
+    assert 'kiemtin_http_requests_total{method="GET",route="/healthz",status="200"} 1.0' in metrics
+    current = tmp_path / "search" / "current"
+    current.write_text("index-gone")
+    answer = client.get("/healthz")
+    assert answer.status_code == 503
+    assert answer.json()["search"] == "no answer"
+
+
+def test_metrics_are_for_this_machine_only(house: House) -> None:
+    from review_ui.app import create_app
+
+    far = TestClient(create_app(house.desk), client=("203.0.113.9", 50000))
+    assert far.get("/metrics").status_code == 403
+    assert far.get("/healthz").status_code == 200

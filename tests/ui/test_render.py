@@ -1,0 +1,68 @@
+"""Texts are shown whole and never as markup; numbers and times read as people read them."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from review_ui import render
+from review_ui.page import environment
+from tests.factory import NOW
+
+SPANS = st.lists(
+    st.tuples(st.integers(-5, 80), st.integers(-5, 80), st.sampled_from(["cure", "scam"])), max_size=8
+)
+
+
+@given(st.text(max_size=60), SPANS)
+def test_the_pieces_of_a_text_joined_are_the_text(text: str, spans: list[tuple[int, int, str]]) -> None:
+    pieces = render.parts(text, spans)
+    assert "".join(piece.text for piece in pieces) == text
+    assert all(piece.text for piece in pieces)
+
+
+@pytest.mark.parametrize(
+    "hostile", ["<script>alert(1)</script>", "</mark><img src=x onerror=a>", '" onload="x', "&lt;b&gt;"]
+)
+def test_a_hostile_text_stays_text(hostile: str) -> None:
+    template = environment("vi").from_string(
+        "{% for part in text | marked(spans) %}<mark class='mark-{{ part.mark }}'>{{ part.text }}</mark>{% endfor %}"
+    )
+    shown = template.render(text=hostile, spans=[{"start": 2, "end": 9, "harm": hostile}])
+    for tag in ("<script", "<img", "</mark><img", "<b>"):
+        assert tag not in shown
+    assert '" onload' not in shown
+
+
+def test_probabilities_are_words_with_a_number() -> None:
+    assert [(render.level(p, str), render.number(p)) for p in (0.91, 0.52, 0.06, 0.999, 0.0)] == [
+        ("cao", ".91"), ("chưa chắc", ".52"), ("thấp", ".06"), ("cao", "1.0"), ("thấp", ".00"),
+    ]  # fmt: skip
+
+
+def test_times_are_vietnamese_and_relative() -> None:
+    assert render.local(NOW) == "20/11/2026 10:00"
+    assert render.ago(NOW - timedelta(hours=2, minutes=5), NOW, str) == "2 giờ trước"
+    assert render.ago(NOW - timedelta(days=400), NOW, str) == "1 năm trước"
+    assert render.ago(None, NOW, str) == "không rõ thời gian"
+
+
+def test_weeks_without_posts_are_shown_too() -> None:
+    weeks = render.each_week([(date(2026, 1, 5), 2), (date(2026, 1, 26), 5)])
+    assert len(weeks) == 26
+    assert weeks[-1] == (date(2026, 1, 26), 5)
+    assert weeks[-4:] == [
+        (date(2026, 1, 5), 2),
+        (date(2026, 1, 12), 0),
+        (date(2026, 1, 19), 0),
+        (date(2026, 1, 26), 5),
+    ]
+
+
+def test_a_sparkline_stays_in_its_box() -> None:
+    points = [tuple(map(float, p.split(","))) for p in render.spark([0, 5, 3, 10]).split()]
+    assert all(0 <= x <= 96 and 0 <= y <= 20 for x, y in points)
+    assert render.spark([1]) == ""
