@@ -71,15 +71,17 @@ document.addEventListener("click", (event) => {
   }
 });
 
-document.addEventListener(
-  "toggle",
-  (event) => {
-    if (!event.target.matches?.("details.outcome[open]")) return;
-    for (const other of document.querySelectorAll("details.outcome[open]")) if (other !== event.target) other.open = false;
-    event.target.querySelector("textarea")?.focus();
-  },
-  true,
-);
+// Opened here and not by the browser, which does it a moment later: what is typed next must land in the field.
+document.addEventListener("click", (event) => {
+  const summary = event.target.closest("details.outcome > summary");
+  if (!summary) return;
+  event.preventDefault();
+  const sheet = summary.parentElement;
+  const open = !sheet.open;
+  for (const other of document.querySelectorAll("details.outcome[open]")) other.open = false;
+  sheet.open = open;
+  if (open) sheet.querySelector("textarea").focus();
+});
 
 // A doubled press must not send twice. The server refuses the second anyway.
 function lock(form) {
