@@ -6,33 +6,8 @@ import sys
 
 import typer
 
-from crawlers.imports.mapping import MappingError
-from crawlers.imports.rows import FileUnreadable
-from crawlers.imports.run import ImportConflict
-from crawlers.sources import SourcesError
 from kiemtin.commands import ingest, service, trust, upkeep
 from kiemtin.screen import say_error
-from kiemtin.settings import SettingsError
-from kiemtin.worker import AlreadyWorking
-from models import DataError
-from search.engine import SearchError
-from store.archive import ArchiveError
-from store.keys import KeyFileError
-from store.records import RecordsError
-
-KNOWN_ERRORS = (
-    AlreadyWorking,
-    ArchiveError,
-    DataError,
-    FileUnreadable,
-    ImportConflict,
-    KeyFileError,
-    MappingError,
-    RecordsError,
-    SearchError,
-    SettingsError,
-    SourcesError,
-)
 
 app = typer.Typer(
     name="kiemtin",
@@ -54,6 +29,39 @@ def main() -> None:
     """Run the command line; known errors end with status 2 and say what to do."""
     try:
         app()
-    except KNOWN_ERRORS as error:
+    except Exception as error:
+        if not isinstance(error, _known_errors()):
+            raise
         say_error(str(error))
         sys.exit(2)
+
+
+def _known_errors() -> tuple[type[Exception], ...]:
+    # Imported only when something went wrong: `--help` must not wait for every room.
+    from crawlers.imports.mapping import MappingError
+    from crawlers.imports.rows import FileUnreadable
+    from crawlers.imports.run import ImportConflict
+    from crawlers.sources import SourcesError
+    from kiemtin.settings import SettingsError
+    from kiemtin.worker import AlreadyWorking
+    from models import DataError
+    from review.errors import ReviewError
+    from search.engine import SearchError
+    from store.archive import ArchiveError
+    from store.keys import KeyFileError
+    from store.records import RecordsError
+
+    return (
+        AlreadyWorking,
+        ArchiveError,
+        DataError,
+        FileUnreadable,
+        ImportConflict,
+        KeyFileError,
+        MappingError,
+        RecordsError,
+        ReviewError,
+        SearchError,
+        SettingsError,
+        SourcesError,
+    )

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-
-from sqlalchemy.orm import Session
+from typing import TYPE_CHECKING
 
 import models
-from api import accounts
-from api.desk import Desk
-from classifier import model as models_of
-from classifier import policy as policies
 from kiemtin.settings import Settings
-from kiemtin.worker import Worker
 from search.engine import SearchEngine, open_engine
 from store.archive import Archive
 from store.keys import Keys
-from store.migrate import migrate, require_current
 from store.records import Records
-from store.tables import Claim
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from api.desk import Desk
+    from kiemtin.worker import Worker
+
+# Each part is imported where it is opened: a command starts as quickly as what it needs.
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,10 @@ class House:
 
     def worker(self) -> Worker:
         """Return a worker with the model and the policy of the settings."""
+        from classifier import model as models_of
+        from classifier import policy as policies
+        from kiemtin.worker import Worker
+
         return Worker(
             self.records,
             self.engine,
@@ -54,6 +58,8 @@ class House:
 
     def desk(self) -> Desk:
         """Return what the pages and the JSON API stand on."""
+        from api.desk import Desk
+
         return Desk(
             records=self.records,
             engine=self.engine,
@@ -63,6 +69,8 @@ class House:
 
     def require_ready(self) -> None:
         """Raise `RecordsError` unless the database has the schema of this version."""
+        from store.migrate import require_current
+
         require_current(self.records)
 
     def prepare(self) -> str | None:
@@ -70,6 +78,9 @@ class House:
 
         Returns the one-time password of the first administrator when it was made now.
         """
+        from api import accounts
+        from store.migrate import migrate
+
         self.settings.data_dir.mkdir(parents=True, exist_ok=True)
         migrate(self.records)
         with self.records.write() as session:
@@ -80,6 +91,8 @@ class House:
 
 def take_claims(session: Session) -> int:
     """Bring the shipped claims into the records, by id; return how many there are."""
+    from store.tables import Claim
+
     rows = models.claims()
     for row in rows:
         session.merge(

@@ -8,11 +8,9 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from sqlalchemy import func, select
 
 import models
 from store.records import Records
-from store.tables import Assessment, Capture, Case, Post
 
 out = Console()
 err = Console(stderr=True)
@@ -68,6 +66,10 @@ def show_found(records: Records) -> None:
 
 def found(records: Records) -> dict[str, int]:
     """Return what the records hold, by the name shown."""
+    from sqlalchemy import func, select
+
+    from store.tables import Assessment, Capture, Case, Post
+
     labels = models.labels()
     with records.read() as session:
         posts = session.scalar(select(func.count()).select_from(Post)) or 0

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from classifier import model as models_of
-from classifier import policy as policies
-from classifier.score_file import score_file
-from crawlers.imports import run as imports
-from crawlers.imports.mapping import FIELDS, Mapping, MappingError
-from crawlers.imports.rows import columns
 from kiemtin import log as logs
 from kiemtin.house import House
 from kiemtin.screen import bar, out, say, show_counters
 from kiemtin.settings import load
 from store.vocabulary import PostKind, SourceKind
+
+if TYPE_CHECKING:
+    from crawlers.imports import run as imports
+
+# The fields that a column can be mapped to; a test holds them to those of `crawlers.imports.mapping`.
+FIELDS = ("text", "id", "url", "title", "published", "author")
 
 
 def register(app: typer.Typer) -> None:
@@ -48,6 +48,10 @@ def import_file(
     quiet: Annotated[bool, typer.Option("--quiet", help="Không vẽ thanh tiến độ.")] = False,
 ) -> None:
     """Nhập bài hoặc phản ánh đường dây nóng từ tệp. Bị ngắt thì chạy lại: nhập tiếp từ chỗ dừng."""
+    from crawlers.imports import run as imports
+    from crawlers.imports.mapping import Mapping
+    from crawlers.imports.rows import columns
+
     settings = load()
     logs.configure(settings)
     mapping = Mapping.of(columns(file), _given(column or []))
@@ -89,6 +93,10 @@ def score(
     quiet: Annotated[bool, typer.Option("--quiet", help="Không vẽ thanh tiến độ.")] = False,
 ) -> None:
     """Chấm một tệp {id, text} mà không ghi vào cơ sở dữ liệu."""
+    from classifier import model as models_of
+    from classifier import policy as policies
+    from classifier.score_file import score_file
+
     settings = load()
     with bar(f"Chấm {source.name}", quiet=quiet) as move:
         counters = score_file(
@@ -102,6 +110,8 @@ def score(
 
 
 def _given(pairs: list[str]) -> dict[str, str]:
+    from crawlers.imports.mapping import MappingError
+
     given = {}
     for pair in pairs:
         field, found, name = pair.partition("=")
@@ -112,6 +122,8 @@ def _given(pairs: list[str]) -> dict[str, str]:
 
 
 def _show_preview(plan: imports.Plan) -> None:
+    from crawlers.imports import run as imports
+
     seen = imports.preview(plan)
     table = Table("trường", "cột", title="Ánh xạ cột", title_justify="left")
     for field, name in plan.mapping.columns.items():

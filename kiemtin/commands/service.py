@@ -7,22 +7,20 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
-import uvicorn
 
-from crawlers import sample_site
-from crawlers import sources as source_list
-from crawlers.crawl import crawl as run_crawl
 from kiemtin import log as logs
 from kiemtin.house import House
-from kiemtin.scheduler import CrawlSchedule
 from kiemtin.screen import bar, say, show_counters, show_found
 from kiemtin.settings import Settings, load
-from kiemtin.worker import only_worker
-from review_ui.app import create_app
+
+if TYPE_CHECKING:
+    from crawlers.sources import SourceEntry
+
+# What a command needs is imported when it runs: `--help` and `serve` must not wait for the crawler.
 
 log = structlog.get_logger("kiemtin.service")
 
@@ -45,6 +43,11 @@ def demo(
     ] = True,
 ) -> None:
     """Chạy thử trọn đường: thu thập trang mẫu hư cấu, chấm, lập chỉ mục, rồi mở bàn duyệt."""
+    from crawlers import sample_site
+    from crawlers import sources as source_list
+    from crawlers.crawl import crawl as run_crawl
+    from kiemtin.worker import only_worker
+
     settings = load()
     logs.configure(settings)
     house = House(settings)
@@ -70,6 +73,9 @@ def demo(
 
 def run(port: Port = None) -> None:
     """Chạy trọn dịch vụ trong một tiến trình: thu thập theo lịch, chấm, lập chỉ mục, mở bàn duyệt."""
+    from kiemtin.scheduler import CrawlSchedule
+    from kiemtin.worker import only_worker
+
     settings = load()
     logs.configure(settings)
     house = House(settings)
@@ -104,6 +110,8 @@ def work(
     quiet: Quiet = False,
 ) -> None:
     """Chỉ chấm bài và lập chỉ mục, cho đến khi được bảo dừng."""
+    from kiemtin.worker import only_worker
+
     settings = load()
     logs.configure(settings)
     house = House(settings)
@@ -126,6 +134,9 @@ def crawl(
     quiet: Quiet = False,
 ) -> None:
     """Thu thập một lượt mọi nguồn đang bật trong sources.yaml."""
+    from crawlers.crawl import crawl as run_crawl
+    from crawlers.sources import SourcesError
+
     settings = load()
     logs.configure(settings)
     house = House(settings)
@@ -134,7 +145,7 @@ def crawl(
     if source:
         unknown = set(source) - {entry.name for entry in entries}
         if unknown:
-            raise source_list.SourcesError(f"Không có nguồn {', '.join(sorted(unknown))} trong danh sách.")
+            raise SourcesError(f"Không có nguồn {', '.join(sorted(unknown))} trong danh sách.")
         entries = [entry for entry in entries if entry.name in source]
     with bar("Thu thập", quiet=quiet) as move:
         counters = run_crawl(
@@ -158,7 +169,9 @@ def _welcome(house: House) -> None:
         )
 
 
-def _sync_sources(house: House) -> list[source_list.SourceEntry]:
+def _sync_sources(house: House) -> list[SourceEntry]:
+    from crawlers import sources as source_list
+
     entries = source_list.load(house.settings.sources_file)
     with house.records.write() as session:
         source_list.sync(session, entries)
@@ -166,6 +179,10 @@ def _sync_sources(house: House) -> list[source_list.SourceEntry]:
 
 
 def _serve(house: House, port: int | None) -> None:
+    import uvicorn
+
+    from review_ui.app import create_app
+
     settings: Settings = house.settings
     config = uvicorn.Config(
         create_app(house.desk()),

@@ -5,14 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from sqlalchemy import select
 
-from api import accounts
 from kiemtin.house import House
 from kiemtin.screen import say, say_error
 from kiemtin.settings import load
-from store import audit
-from store.tables import User
 from store.vocabulary import Role
 
 
@@ -37,6 +33,8 @@ def verify(
     ] = None,
 ) -> None:
     """Đi hết chuỗi nhật ký; nêu dòng hỏng đầu tiên. Mã thoát 1 khi hỏng."""
+    from store import audit
+
     house = House(load())
     house.require_ready()
     with house.records.read() as session:
@@ -54,6 +52,9 @@ def add(
     role: Annotated[Role, typer.Option(help="Vai trò.")] = Role.REVIEWER,
 ) -> None:
     """Thêm một người; in mật khẩu dùng một lần."""
+    from api import accounts
+    from store import audit
+
     house = House(load())
     house.require_ready()
     with house.records.write() as session:
@@ -63,6 +64,9 @@ def add(
 
 def reset(login: Annotated[str, typer.Argument(help="Tên đăng nhập.")]) -> None:
     """Đặt lại mật khẩu của một người; in mật khẩu dùng một lần."""
+    from api import accounts
+    from store import audit
+
     house = House(load())
     house.require_ready()
     with house.records.write() as session:
@@ -72,6 +76,10 @@ def reset(login: Annotated[str, typer.Argument(help="Tên đăng nhập.")]) -> 
 
 def list_users() -> None:
     """Liệt kê người dùng và vai trò."""
+    from sqlalchemy import select
+
+    from store.tables import User
+
     house = House(load())
     house.require_ready()
     with house.records.read() as session:

@@ -7,15 +7,10 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
-from sqlalchemy import select
 
-from classifier.train import run_training
-from crawlers import sources as source_list
-from kiemtin import documents
 from kiemtin.house import House
 from kiemtin.screen import bar, out, say
 from kiemtin.settings import Settings, load
-from store.tables import Source
 
 
 def register(app: typer.Typer) -> None:
@@ -42,6 +37,8 @@ def migrate() -> None:
 
 def reindex() -> None:
     """Dựng lại chỉ mục tìm kiếm từ cơ sở dữ liệu, trong khi tìm kiếm vẫn chạy."""
+    from kiemtin import documents
+
     house = House(load())
     house.require_ready()
     with house.records.read() as session, bar("Lập lại chỉ mục") as move:
@@ -61,6 +58,10 @@ def show_settings() -> None:
 
 def list_sources() -> None:
     """Liệt kê các nguồn trong cơ sở dữ liệu."""
+    from sqlalchemy import select
+
+    from store.tables import Source
+
     house = House(load())
     house.require_ready()
     table = Table("tên", "loại", "đường dẫn", "căn cứ", "lần/giây", "bật")
@@ -86,6 +87,8 @@ def check_sources(
     ] = None,
 ) -> None:
     """Kiểm tra một danh sách nguồn mà không thu thập."""
+    from crawlers import sources as source_list
+
     path = file or load().sources_file
     say(f"{path}: {len(source_list.load(path))} nguồn hợp lệ.")
 
@@ -95,6 +98,8 @@ def train(
     target: Annotated[Path, typer.Argument(help="Thư mục ghi mô hình.")] = Path("models/tfidf"),
 ) -> None:
     """Huấn luyện mô hình TF-IDF, đo trên dữ liệu chưa thấy, ghi mô hình và thẻ mô tả."""
+    from classifier.train import run_training
+
     with bar("Huấn luyện") as move:
         figures = run_training(data, target, progress=move)
     table = Table("thước đo", "giá trị", title=f"Đã ghi {target}", title_justify="left")

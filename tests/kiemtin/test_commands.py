@@ -1,0 +1,186 @@
+"""The command line as its users meet it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import select, text
+
+from crawlers import sample_site
+from store.tables import Post, Run
+from tests.kiemtin.program import Program
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    return Program(tmp_path)
+
+
+def test_help_teaches_every_command(program: Program) -> None:
+    shown = program.run("--help")
+    for command in (
+        "demo",
+        "run",
+        "serve",
+        "work",
+        "crawl",
+        "import",
+        "score",
+        "migrate",
+        "reindex",
+        "source",
+        "user",
+        "audit",
+    ):
+        assert command in shown
+    for command in (["import"], ["crawl"], ["audit", "verify"], ["user", "add"], ["model", "train"]):
+        assert "Usage" in program.run(*command, "--help")
+
+
+def test_the_demo_carries_the_sample_site_to_the_queue_and_can_be_repeated(program: Program) -> None:
+    shown = program.run("demo", "--no-serve")
+    assert "mật khẩu dùng một lần" in shown
+    for row in ("gắn cờ", "Chữa trị sai", "Lừa đảo", "phát ngôn được bảo vệ", "bản sao của bài khác"):
+        assert row in shown
+    again = program.run("demo", "--no-serve")
+    assert "mật khẩu dùng một lần" not in again
+    assert "page/recent" in again or "post/seen" in again
+    with program.records().read() as session:
+        keys = list(session.scalars(select(Post.key)))
+        assert len(keys) == len(set(keys)) >= 150
+    assert "Nguyên vẹn" in program.run("audit", "verify")
+
+
+def test_a_file_is_tried_then_imported_then_worked_on(program: Program) -> None:
+    file = program.folder / "phản ánh.csv"
+    file.write_text(
+        "Mã;Nội dung;Ngày\n1;Uống nước tỏi nóng là khỏi hẳn COVID, khỏi cần thuốc;20/11/2026\n2;;\n"
+    )
+    shown = program.run("import", str(file), "--kind", "hotline", "--dry-run")
+    assert "1 sẽ được nhận, 1 bị từ chối" in shown
+    assert not (program.folder / "var").exists()
+    shown = program.run("import", str(file), "--kind", "hotline", "--source", "Đường dây nóng")
+    assert "1 dòng bị từ chối" in shown
+    (errors,) = (program.folder / "var" / "imports").iterdir()
+    assert json.loads(errors.read_text())["row"] == 2
+    assert "đã nhập xong trước đây" in program.run(
+        "import", str(file), "--kind", "hotline", "--source", "Đường dây nóng"
+    )
+    program.run("work", "--until-idle", "--quiet")
+    with program.records().read() as session:
+        assert session.scalars(select(Post)).one().assessment_id is not None
+    assert "Chỉ mục có 1 bài" in program.run("reindex")
+    assert "Đường dây nóng" in program.run("source", "list")
+
+
+def test_the_fields_that_help_names_are_those_of_a_mapping() -> None:
+    from crawlers.imports import mapping
+    from kiemtin.commands import ingest
+
+    assert set(ingest.FIELDS) == set(mapping.FIELDS)
+
+
+def test_a_file_is_scored_row_by_row(program: Program) -> None:
+    source, target = program.folder / "vào.jsonl", program.folder / "ra.jsonl"
+    source.write_text(
+        '{"id": "a", "text": "Uống nước tỏi nóng là khỏi hẳn COVID"}\nhỏng\n{"id": 2, "text": ""}\n'
+    )
+    program.run("score", str(source), str(target), "--quiet")
+    rows = [json.loads(line) for line in target.read_text().splitlines()]
+    assert [row["id"] for row in rows] == ["a", 2]
+    assert set(rows[0]) == {
+        "id", "about", "act", "acts", "harms", "harmful", "flagged", "protected", "uncertain", "priority", "model", "policy"
+    }  # fmt: skip
+    errors = target.with_name("ra.jsonl.errors.jsonl").read_text().splitlines()
+    assert [json.loads(line)["line"] for line in errors] == [2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["serve"], "kiemtin migrate"),
+        (["crawl"], "kiemtin migrate"),
+        (["import", "none.csv"], "Không thấy tệp"),
+        (["source", "check", "none.yaml"], "Không thấy none.yaml"),
+        (["score", "none.jsonl", "out.jsonl"], "Không chấm được"),
+    ],
+)
+def test_what_is_missing_is_said_in_one_line(program: Program, arguments: list[str], said: str) -> None:
+    shown = program.run(*arguments, expect=2)
+    assert said in shown
+    assert "Traceback" not in shown
+
+
+def test_a_wrong_setting_names_its_variable(program: Program) -> None:
+    program.settings = {"KIEMTIN_PORT": "nhiều", "KIEMTIN_CRAWL_MINUTES": "0"}
+    shown = program.run("settings", expect=2)
+    assert "KIEMTIN_PORT" in shown
+    assert "KIEMTIN_CRAWL_MINUTES" in shown
+
+
+def test_an_audit_log_that_was_changed_ends_with_status_1(program: Program) -> None:
+    program.run("migrate")
+    program.run("user", "add", "hoa", "--name", "Hoa")
+    records = program.records()
+    with records.write() as session:
+        session.execute(text("DROP TRIGGER event_no_update"))
+        session.execute(text("UPDATE event SET actor = 'user:9' WHERE id = 2"))
+    assert "dòng 2" in program.run("audit", "verify", expect=1)
+    records.close()
+
+
+def test_people_are_added_listed_and_reset(program: Program) -> None:
+    program.run("migrate")
+    assert "Mật khẩu dùng một lần" in program.run("user", "add", "hoa", "--role", "lead")
+    assert "Đã có tài khoản" in program.run("user", "add", "hoa", expect=2)
+    assert "Mật khẩu dùng một lần của hoa" in program.run("user", "reset", "hoa")
+    assert "lead" in program.run("user", "list")
+
+
+def test_run_crawls_scores_serves_and_ends_cleanly(program: Program) -> None:
+    site = sample_site.serve()
+    entries = sample_site.sources(site.url)[:1]
+    (program.folder / "sources.yaml").write_text(json.dumps(entries))
+    process = program.start("run")
+    try:
+        program.wait_until_well(process)
+        deadline = 600
+        while deadline:
+            metrics = httpx.get(f"{program.url}/metrics").text
+            if 'kiemtin_cases{state="queued"}' in metrics and 'kiemtin_tasks{kind="score"}' not in metrics:
+                break
+            try:
+                process.wait(0.1)
+            except subprocess.TimeoutExpired:
+                deadline -= 1
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        site.stop()
+    log = [
+        json.loads(line)
+        for line in (program.folder / "run.log").read_text().splitlines()
+        if line.startswith("{")
+    ]
+    assert {"crawl.started", "crawl.ended", "serve.stopped"} <= {line["event"] for line in log}
+    assert not [line for line in log if line["level"] in {"error", "critical"}]
+    with program.records().read() as session:
+        assert [run.state for run in session.scalars(select(Run))] == ["done"]
+
+
+def test_a_second_worker_on_one_folder_is_refused(program: Program) -> None:
+    program.run("migrate")
+    process = program.start("work")
+    try:
+        while not (program.folder / "var" / "work.lock").exists():
+            assert process.poll() is None
+        assert "Đã có một tiến trình" in program.run("work", "--until-idle", expect=2)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
