@@ -18,7 +18,7 @@ err = Console(stderr=True)
 
 def say(text: str) -> None:
     """Print one line of result."""
-    out.print(text, highlight=False)
+    out.print(text, highlight=False, soft_wrap=True)
 
 
 def say_error(text: str) -> None:
