@@ -38,6 +38,7 @@ def environment(language: str) -> Environment:
     say = translated.gettext
     made.filters |= {
         "marked": render.marked,
+        "cut": render.cut,
         "found_in": render.found_in,
         "level": lambda p: render.level(p, say),
         "number": render.number,

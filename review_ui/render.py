@@ -39,6 +39,19 @@ def parts(text: str, spans: Iterable[tuple[int, int, str]]) -> list[Part]:
     return result
 
 
+def cut(pieces: Sequence[Part], at: int) -> tuple[list[Part], list[Part]]:
+    """Part the pieces of a text after its first `at` characters: the headline, and what follows."""
+    before: list[Part] = []
+    after: list[Part] = []
+    for piece in pieces:
+        room = max(0, at - sum(len(p.text) for p in before))
+        if head := piece.text[:room]:
+            before.append(Part(head, piece.mark))
+        if rest := piece.text[room:]:
+            after.append(Part(rest, piece.mark))
+    return before, after
+
+
 def marked(text: str, spans: Sequence[dict[str, Any]]) -> list[Part]:
     """Cut a post at the spans of its assessment."""
     return parts(text, ((int(s["start"]), int(s["end"]), str(s["harm"])) for s in spans))
