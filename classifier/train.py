@@ -199,8 +199,10 @@ def _heads(
     weights = np.zeros((features.shape[1], targets.shape[1]), np.float32)
     intercepts = np.zeros(targets.shape[1], np.float32)
     for head in range(targets.shape[1]):
-        if not targets[:, head].any():
-            intercepts[head] = -10.0
+        positives = int(targets[:, head].sum())
+        if positives in {0, len(targets)}:
+            # Nothing to tell apart: the head answers what it always saw.
+            intercepts[head] = 10.0 if positives else -10.0
             continue
         regression = LogisticRegression(
             C=_C, class_weight="balanced", solver="liblinear", dual=True, max_iter=5000, random_state=_SEED
