@@ -34,7 +34,7 @@ def of_posts(targets: Bits, protected: Bits, groups: Sequence[str], scores: Scor
         "rows": len(targets),
         "harmful": int(harmful.sum()),
         "protected": int(protected.sum()),
-        "roc_auc": sample.figure(lambda i: roc_auc_score(harmful[i], scores.harmful[i])),
+        "roc_auc": sample.figure(_auc_of(harmful, scores.harmful)),
         "average_precision": sample.figure(lambda i: average_precision_score(harmful[i], scores.harmful[i])),
         "recall_at_1pct_protected_flags": sample.figure(
             lambda i: recall_at(harmful[i], protected[i], scores.harmful[i])
@@ -44,7 +44,7 @@ def of_posts(targets: Bits, protected: Bits, groups: Sequence[str], scores: Scor
         "act_macro_f1": sample.figure(
             lambda i: f1_score(acts[i], guessed[i], average="macro", zero_division=0)
         ),
-        "about_roc_auc": sample.figure(lambda i: roc_auc_score(targets[i, 0], scores.about[i])),
+        "about_roc_auc": sample.figure(_auc_of(targets[:, 0], scores.about)),
     }
     first = 1 + len(scheme.acts)
     figures["harm_roc_auc"] = {
@@ -64,7 +64,7 @@ def of_written(targets: Bits, protected: Bits, scores: Scores) -> dict[str, Any]
         "rows": len(targets),
         "harmful": int(harmful.sum()),
         "protected": int(protected.sum()),
-        "roc_auc": sample.figure(lambda i: roc_auc_score(harmful[i], scores.harmful[i])),
+        "roc_auc": sample.figure(_auc_of(harmful, scores.harmful)),
         "average_precision": sample.figure(lambda i: average_precision_score(harmful[i], scores.harmful[i])),
         "recall_at_1pct_protected_flags": sample.figure(
             lambda i: recall_at(harmful[i], protected[i], scores.harmful[i])
@@ -85,7 +85,12 @@ def recall_at(harmful: Bits, protected: Bits, scores: Floats, share: float = 0.0
 
 
 def _auc_of(truth: Bits, scores: Floats) -> Callable[[NDArray[np.int64]], float]:
-    return lambda i: float(roc_auc_score(truth[i], scores[i]))
+    def auc(rows: NDArray[np.int64]) -> float:
+        # Where all are of one kind there is nothing to rank.
+        one_kind = truth[rows].all() or not truth[rows].any()
+        return float("nan") if one_kind else float(roc_auc_score(truth[rows], scores[rows]))
+
+    return auc
 
 
 class _Sampler:
@@ -104,11 +109,10 @@ class _Sampler:
         values = []
         for _ in range(RESAMPLES):
             picked = random.integers(0, len(self._members), len(self._members))
-            try:
-                values.append(float(of(np.concatenate([self._members[i] for i in picked]))))
-            except ValueError:
-                continue  # a resample without any positive has no such figure
-        low, high = np.nanpercentile(values, [2.5, 97.5])
+            value = float(of(np.concatenate([self._members[i] for i in picked])))
+            if not np.isnan(value):
+                values.append(value)
+        low, high = np.percentile(values, [2.5, 97.5]) if values else (np.nan, np.nan)
         return {
             "value": round(float(of(self._all)), 4),
             "low": round(float(low), 4),

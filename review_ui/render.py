@@ -74,8 +74,10 @@ def number(probability: float) -> str:
     return "1.0" if probability >= 0.995 else f"{probability:.2f}"[1:]
 
 
-def local(moment: datetime | None) -> str:
-    """Return a time as it is read in Vietnam."""
+def local(moment: datetime | str | None) -> str:
+    """Return a time, or its ISO form, as it is read in Vietnam."""
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
     return moment.astimezone(VIETNAM).strftime("%d/%m/%Y %H:%M") if moment else "–"
 
 
