@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-import models
 
 Floats = NDArray[np.float64]
 
@@ -47,10 +44,3 @@ class Model(Protocol):
 
     def spans(self, text: str, limit: int = 8) -> tuple[Span, ...]:
         """Return the parts of a normalised text that moved `harmful` up most, in order of place."""
-
-
-def load(folder: Path | str | None = None) -> Model:
-    """Return the model in `folder`, or the shipped one. Raises `models.DataError`."""
-    from classifier.tfidf import TfidfModel
-
-    return TfidfModel.load(Path(folder) if folder else models.path("tfidf"))

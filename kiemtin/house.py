@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import models
 from kiemtin.settings import Settings
-from search.engine import SearchEngine, open_engine
+from search.engine import SearchEngine
+from search.open import open_engine
 from store.archive import Archive
 from store.keys import Keys
 from store.records import Records
@@ -44,14 +45,14 @@ class House:
 
     def worker(self) -> Worker:
         """Return a worker with the model and the policy of the settings."""
-        from classifier import model as models_of
         from classifier import policy as policies
+        from classifier.load import load as load_model
         from kiemtin.worker import Worker
 
         return Worker(
             self.records,
             self.engine,
-            models_of.load(self.settings.model),
+            load_model(self.settings.model),
             policies.load_policy(self.settings.policy_file),
             self.settings.work_batch,
         )

@@ -8,7 +8,8 @@ from functools import cache
 
 from sqlalchemy import select
 
-from classifier.model import Model, load
+from classifier.load import load
+from classifier.model import Model
 from classifier.policy import Policy, load_policy
 from kiemtin.worker import Worker
 from review.permissions import Person

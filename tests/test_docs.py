@@ -13,7 +13,7 @@ from api.app import create_api
 from api.desk import Desk
 from kiemtin.cli import app
 from kiemtin.settings import Settings
-from search.engine import open_engine
+from search.open import open_engine
 from store.archive import Archive
 from store.records import Records
 from tests.conftest import ROOT

@@ -93,8 +93,8 @@ def score(
     quiet: Annotated[bool, typer.Option("--quiet", help="Không vẽ thanh tiến độ.")] = False,
 ) -> None:
     """Chấm một tệp {id, text} mà không ghi vào cơ sở dữ liệu."""
-    from classifier import model as models_of
     from classifier import policy as policies
+    from classifier.load import load as load_model
     from classifier.score_file import score_file
 
     settings = load()
@@ -102,7 +102,7 @@ def score(
         counters = score_file(
             source,
             target,
-            models_of.load(model or settings.model),
+            load_model(model or settings.model),
             policies.load_policy(settings.policy_file),
             progress=move,
         )

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from api import accounts
 from api.desk import Desk
 from review_ui.app import create_app
-from search.engine import open_engine
+from search.open import open_engine
 from store.archive import Archive
 from store.records import Records
 from store.vocabulary import Role

@@ -10,7 +10,7 @@ import pytest
 
 import models
 from classifier.features import KINDS, counter, occurrences
-from classifier.model import load
+from classifier.load import load
 from classifier.tfidf import TfidfModel, heads
 from classifier.train import read, run_training
 from tests.factory import HARMFUL, HARMLESS

@@ -18,7 +18,7 @@ from sqlalchemy import func, select
 
 from api import accounts
 from crawlers import sample_site
-from search.engine import open_engine
+from search.open import open_engine
 from store import audit, tasks
 from store.archive import Archive
 from store.records import Records

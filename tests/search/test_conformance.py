@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from search.engine import FACETS, Document, Query, SearchEngine, open_engine
+from search.engine import FACETS, Document, Query, SearchEngine
+from search.open import open_engine
 from search.terms import words
 
 NOON = datetime(2026, 11, 18, 5, 0, tzinfo=UTC)  # a Wednesday

@@ -13,7 +13,8 @@ import pytest
 from filelock import FileLock
 
 from search.embedded import TantivyEngine
-from search.engine import IndexBroken, IndexBusy, Query, SearchError, open_engine
+from search.engine import IndexBroken, IndexBusy, Query, SearchError
+from search.open import open_engine
 from tests.conftest import ROOT
 from tests.search.test_conformance import document
 

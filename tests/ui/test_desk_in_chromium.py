@@ -20,7 +20,7 @@ from api import accounts
 from api.desk import Desk
 from kiemtin.worker import Worker
 from review_ui.app import create_app
-from search.engine import open_engine
+from search.open import open_engine
 from store.archive import Archive
 from store.migrate import migrate
 from store.records import Records
