@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 from api.auth import SignedIn, Who, desk_of
 from review import case_page, decision, queue
 from review.decision import UNDO_WITHIN, Verdict
-from review.errors import ReviewError
+from review.errors import LeaseLost, ReviewError
 from review.permissions import Action, may
 from review_ui.page import page, say
 from store.tables import Decision
@@ -115,8 +116,10 @@ def undo(
     try:
         with desk.records.write() as session:
             lease = decision.undo(session, who.person, decision_id, at)
-            if held is not None and token:
-                queue.release(session, who.person, held, token, at)
+            # The case that came next may have run out meanwhile; that must not stand in the way.
+            if held is not None:
+                with suppress(LeaseLost):
+                    queue.release(session, who.person, held, token, at)
     except ReviewError as error:
         return _refused(request, who, lane, error)
     return _answer(request, who, lane, lease)
