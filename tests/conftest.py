@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,13 @@ def shared(relative: str) -> Path:
     if not path.exists():
         pytest.skip(f"{path} is absent; set KIEMTIN_TEST_SHARED to the folder that holds it")
     return path
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line for each thing that is missing here what it is and how to get it."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    for reason, number in Counter(report.longrepr[2] for report in skipped).items():
+        terminalreporter.write_line(f"{number} tests not run: {reason.removeprefix('Skipped: ')}")
 
 
 @pytest.fixture
