@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -27,6 +28,8 @@ _PERMUTATIONS = 128
 _SEED = 20_200_123
 _SHINGLE = 5
 SIMILAR = 0.7
+# Clusters that a batch makes are younger than all that are stored.
+_NEWEST = 1 << 62
 
 Signature = NDArray[np.uint32]
 
@@ -64,37 +67,46 @@ def band_keys(signature: Signature) -> list[int]:
     return keys
 
 
+@dataclass(eq=False)
+class _Home:
+    """A cluster that posts of this batch may join; `id` is None while it is being made. `rank` is its age."""
+
+    id: int | None
+    rank: int
+    signature: Signature | None
+    joined: int = 0
+
+
 def assign(session: Session, posts: Sequence[tuple[str, str]], at: datetime) -> list[int]:
     """Return the cluster of each (content hash, text), making what is missing; sizes grow by one a post.
 
-    The caller holds the lock that makes it the only one assigning. Two queries read what the batch needs.
+    The caller holds the lock that makes it the only one assigning. Two queries read what the batch needs,
+    and what it makes is written at its end.
     """
-    stored = session.execute(
-        select(Post.content_hash, Post.cluster_id).where(Post.content_hash.in_({h for h, _ in posts}))
-    )
-    exact: dict[str, int] = {row.content_hash: row.cluster_id for row in stored}
+    exact = _exact(session, {content_hash for content_hash, _ in posts})
     fresh = {h: text for h, text in posts if h not in exact}
     signed = dict(zip(fresh, signatures(list(fresh.values())), strict=True))
     keys = {h: band_keys(signature) for h, signature in signed.items() if signature is not None}
     known = _candidates(session, {key for some in keys.values() for key in some})
-    added: dict[int, int] = defaultdict(int)
-    result = []
+    made: list[tuple[_Home, list[int]]] = []
+    homes = []
     for content_hash, _ in posts:
-        cluster = exact.get(content_hash)
-        if cluster is None:
-            signature = signed[content_hash]
-            cluster = _nearest(known, keys.get(content_hash, []), signature)
-            if cluster is None:
-                cluster = _open(session, signature, keys.get(content_hash, []), at)
-                if signature is not None:
-                    for key in keys[content_hash]:
-                        known[key][cluster] = signature
-            exact[content_hash] = cluster
-        added[cluster] += 1
-        result.append(cluster)
-    for cluster, number in added.items():
-        session.execute(update(Cluster).where(Cluster.id == cluster).values(size=Cluster.size + number))
-    return result
+        home = exact.get(content_hash)
+        if home is None:
+            mine = keys.get(content_hash, [])
+            home = _nearest(known, mine, signed[content_hash])
+            if home is None:
+                home = _Home(None, _NEWEST + len(made), signed[content_hash])
+                made.append((home, mine))
+                for key in mine:
+                    known[key].append(home)
+            exact[content_hash] = home
+        home.joined += 1
+        homes.append(home)
+    _write(session, made, at)
+    for home in {*homes} - {home for home, _ in made}:
+        session.execute(update(Cluster).where(Cluster.id == home.id).values(size=Cluster.size + home.joined))
+    return [home.id or 0 for home in homes]
 
 
 def leave(session: Session, post: Post) -> None:
@@ -108,11 +120,21 @@ def sign_again(session: Session, cluster_id: int, text: str) -> None:
     session.execute(delete(Band).where(Band.cluster_id == cluster_id))
     session.execute(update(Cluster).where(Cluster.id == cluster_id).values(signature=_packed(signature)))
     if signature is not None:
-        _add_bands(session, cluster_id, band_keys(signature))
+        _add_bands(session, [(key, cluster_id) for key in set(band_keys(signature))])
 
 
-def _candidates(session: Session, keys: set[int]) -> dict[int, dict[int, Signature]]:
-    known: dict[int, dict[int, Signature]] = defaultdict(dict)
+def _exact(session: Session, hashes: set[str]) -> dict[str, _Home]:
+    rows = session.execute(select(Post.content_hash, Post.cluster_id).where(Post.content_hash.in_(hashes)))
+    homes: dict[int, _Home] = {}
+    return {
+        row.content_hash: homes.setdefault(row.cluster_id, _Home(row.cluster_id, row.cluster_id, None))
+        for row in rows
+    }
+
+
+def _candidates(session: Session, keys: set[int]) -> dict[int, list[_Home]]:
+    known: dict[int, list[_Home]] = defaultdict(list)
+    homes: dict[int, _Home] = {}
     ordered = sorted(keys)
     for start in range(0, len(ordered), 5000):
         rows = session.execute(
@@ -121,32 +143,38 @@ def _candidates(session: Session, keys: set[int]) -> dict[int, dict[int, Signatu
             .where(Band.key.in_(ordered[start : start + 5000]), Cluster.signature.is_not(None))
         )
         for key, cluster, signature in rows:
-            known[key][cluster] = np.frombuffer(signature or b"", "<u4")
+            if cluster not in homes:
+                homes[cluster] = _Home(cluster, cluster, np.frombuffer(signature or b"", "<u4"))
+            known[key].append(homes[cluster])
     return known
 
 
-def _nearest(
-    known: dict[int, dict[int, Signature]], keys: Sequence[int], signature: Signature | None
-) -> int | None:
-    if signature is None:
-        return None
-    seen = {cluster: other for key in keys for cluster, other in known.get(key, {}).items()}
-    ranked = [(similarity(signature, other), -cluster) for cluster, other in seen.items()]
-    best = max(ranked, default=None)
-    return -best[1] if best is not None and best[0] >= SIMILAR else None
+def _nearest(known: dict[int, list[_Home]], keys: Sequence[int], signature: Signature | None) -> _Home | None:
+    """Return the most similar cluster that is similar enough; of equals, the oldest."""
+    best: tuple[float, int] = (SIMILAR, -_NEWEST * 2)
+    found = None
+    for home in {home for key in keys for home in known.get(key, ())}:
+        if signature is not None and home.signature is not None:
+            fit = (similarity(signature, home.signature), -home.rank)
+            if fit >= best:
+                best, found = fit, home
+    return found
 
 
-def _open(session: Session, signature: Signature | None, keys: Sequence[int], at: datetime) -> int:
-    cluster = Cluster(signature=_packed(signature), size=0, created_at=at)
-    session.add(cluster)
+def _write(session: Session, made: Sequence[tuple[_Home, Sequence[int]]], at: datetime) -> None:
+    clusters = [
+        Cluster(signature=_packed(home.signature), size=home.joined, created_at=at) for home, _ in made
+    ]
+    session.add_all(clusters)
     session.flush()
-    _add_bands(session, cluster.id, keys)
-    return cluster.id
+    for (home, _), cluster in zip(made, clusters, strict=True):
+        home.id = cluster.id
+    _add_bands(session, [(key, home.id or 0) for home, keys in made for key in set(keys)])
 
 
-def _add_bands(session: Session, cluster_id: int, keys: Sequence[int]) -> None:
-    if keys:
-        session.execute(insert(Band), [{"key": key, "cluster_id": cluster_id} for key in set(keys)])
+def _add_bands(session: Session, bands: Sequence[tuple[int, int]]) -> None:
+    if bands:
+        session.execute(insert(Band), [{"key": key, "cluster_id": cluster} for key, cluster in bands])
 
 
 def _packed(signature: Signature | None) -> bytes | None:

@@ -25,6 +25,8 @@ POSTGRES = os.environ.get(
 
 def shared(relative: str) -> Path:
     """Return a file of the shared data folder, or skip the test with the reason."""
+    if not SHARED.exists():
+        pytest.skip(f"{SHARED} is absent; set KIEMTIN_TEST_SHARED to the folder of shared data and pages")
     path = SHARED / relative
     if not path.exists():
         pytest.skip(f"{path} is absent; set KIEMTIN_TEST_SHARED to the folder that holds it")
