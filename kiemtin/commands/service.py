@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,7 +16,7 @@ import typer
 from kiemtin import log as logs
 from kiemtin.house import House
 from kiemtin.screen import bar, say, show_counters, show_found
-from kiemtin.settings import Settings, load
+from kiemtin.settings import Settings, SettingsError, load
 
 if TYPE_CHECKING:
     from crawlers.sources import SourceEntry
@@ -51,6 +52,9 @@ def demo(
     settings = load()
     logs.configure(settings)
     house = House(settings)
+    if serve_after:
+        _require_free(settings.host, settings.port if port is None else port, "KIEMTIN_PORT (hoặc PORT=…)")
+    _require_free(settings.host, settings.demo_port, "KIEMTIN_DEMO_PORT")
     _welcome(house)
     site = sample_site.serve(settings.host, settings.demo_port)
     try:
@@ -184,10 +188,12 @@ def _serve(house: House, port: int | None) -> None:
     from review_ui.app import create_app
 
     settings: Settings = house.settings
+    port = settings.port if port is None else port
+    _require_free(settings.host, port, "KIEMTIN_PORT (hoặc PORT=…)")
     config = uvicorn.Config(
         create_app(house.desk()),
         host=settings.host,
-        port=settings.port if port is None else port,
+        port=port,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -197,6 +203,18 @@ def _serve(house: House, port: int | None) -> None:
     say(f"Bàn duyệt: [bold]http://{settings.host}:{config.port}[/]   (Ctrl+C để dừng)")
     uvicorn.Server(config).run()
     log.info("serve.stopped")
+
+
+def _require_free(host: str, port: int, setting: str) -> None:
+    """Raise `SettingsError` when another program listens there: better said before the long work."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise SettingsError(
+                f"Không mở được cổng {port} trên {host}: {error.strerror}. Chọn cổng khác bằng {setting}."
+            ) from error
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
@@ -172,6 +173,16 @@ def test_run_crawls_scores_serves_and_ends_cleanly(program: Program) -> None:
     assert not [line for line in log if line["level"] in {"error", "critical"}]
     with program.records().read() as session:
         assert [run.state for run in session.scalars(select(Run))] == ["done"]
+
+
+@pytest.mark.parametrize("setting", ["KIEMTIN_PORT", "KIEMTIN_DEMO_PORT"])
+def test_a_port_that_is_taken_is_said_before_any_work(program: Program, setting: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        program.settings = {setting: str(taken.getsockname()[1])}
+        assert setting in program.run("demo", expect=2)
+    assert not (program.folder / "var").exists()
 
 
 def test_a_second_worker_on_one_folder_is_refused(program: Program) -> None:
