@@ -63,8 +63,11 @@ async def _carry(request: Request, call_next: Next) -> Response:
     number = secrets.token_hex(8)
     began = time.perf_counter()
     length = request.headers.get("Content-Length", "0")
-    if not length.isdigit() or int(length) > LARGEST_BODY:
-        response: Response = problems.problem(413, "Nội dung gửi quá lớn.")
+    if "Transfer-Encoding" in request.headers:
+        # A body of unknown length could be of any length; browsers and clients of the API send theirs.
+        response: Response = problems.problem(411, "Hãy gửi kèm độ dài nội dung (Content-Length).")
+    elif not length.isdigit() or int(length) > LARGEST_BODY:
+        response = problems.problem(413, "Nội dung gửi quá lớn.")
     else:
         try:
             response = await call_next(request)

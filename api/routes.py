@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 
 from api import accounts, auth, schemas, views
 from api.auth import SignedIn, Who, desk_of
@@ -189,6 +190,14 @@ def undo(request: Request, who: Who, decision_id: int) -> schemas.LeaseAnswer:
         return schemas.LeaseAnswer.of(decision.undo(session, who.person, decision_id, desk.clock()))
 
 
+def _in_vietnam(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=ZoneInfo("Asia/Ho_Chi_Minh"))
+
+
+# A day typed without a zone is a day in Vietnam.
+Moment = Annotated[datetime, AfterValidator(_in_vietnam)]
+
+
 class Asked(BaseModel):
     """A search as it stands in a URL; see `search.engine.Query`."""
 
@@ -201,8 +210,8 @@ class Asked(BaseModel):
     flagged: bool | None = None
     protected: bool | None = None
     uncertain: bool | None = None
-    since: datetime | None = None
-    until: datetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     order: Literal["relevance", "newest", "harmful"] = "relevance"
     offset: Annotated[int, Query(ge=0, le=10_000)] = 0
     limit: Annotated[int, Query(ge=1, le=100)] = 20

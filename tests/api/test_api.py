@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -169,6 +169,23 @@ def test_errors_are_problem_documents_in_vietnamese(
 
 def test_a_body_that_is_too_large_is_refused(reviewer: TestClient) -> None:
     assert reviewer.post("/api/v1/cases/1/skip", content=b"x" * 1_100_000).status_code == 413
+
+
+def test_a_body_of_unknown_length_is_refused(reviewer: TestClient) -> None:
+    def endless() -> Iterator[bytes]:
+        yield b"x"
+
+    assert reviewer.post("/api/v1/cases/1/skip", content=endless()).status_code == 411
+
+
+def test_a_day_without_a_zone_is_a_day_in_vietnam(reviewer: TestClient) -> None:
+    # All posts here are of 10:00 in Vietnam, which is 03:00 UTC.
+    def total(**asked: str) -> int:
+        return int(reviewer.get("/api/v1/search", params=asked).json()["total"])
+
+    assert total(since="2026-11-20T10:00:00") == total() > 0
+    assert total(since="2026-11-20T10:00:01") == 0
+    assert total(until="2026-11-20T10:00:00") == 0
 
 
 def test_every_answer_carries_the_security_headers(house: House) -> None:
