@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
@@ -13,9 +14,7 @@ import yaml
 
 from store.text import fold
 
-# Fixed, so that the site is the same on every day it is looked at.
-_TODAY = datetime(2026, 11, 20, 8, 0, tzinfo=ZoneInfo("Asia/Ho_Chi_Minh"))
-_NEAR = ("Nóng hổi vừa thổi: ", " Cả nhà đọc kỹ nhé!")
+_VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 @dataclass(frozen=True)
@@ -27,10 +26,16 @@ class Article:
     act: str
     author: str
     published: datetime
+    standfirst: str
     body: tuple[str, ...]
     harm: tuple[str, ...] = ()
     copy_of: str | None = None
     how: str | None = None
+
+    @property
+    def text(self) -> str:
+        """What a reader reads, headline first: the text that a crawler should bring home."""
+        return "\n\n".join((self.title, self.standfirst, *self.body))
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ class Message:
     published: datetime
     harm: tuple[str, ...] = ()
     quotes: int | None = None
+    copy_of: int | None = None
+    how: str | None = None
 
 
 @dataclass(frozen=True)
@@ -53,25 +60,24 @@ class Thread:
     id: int
     slug: str
     title: str
-    messages: tuple[Message, ...] = field(default=())
+    messages: tuple[Message, ...]
 
 
 @cache
 def articles() -> tuple[Article, ...]:
     """Return all articles, newest first, copies made from what they copy."""
     rows = _read("articles.yaml")
-    originals = {row["slug"]: _article(row) for row in rows if "copy_of" not in row}
-    found = [
-        *originals.values(),
-        *(_copy(originals[row["copy_of"]], row) for row in rows if "copy_of" in row),
-    ]
+    originals = _originals(rows, "slug")
+    found = [_article(_filled(row, originals)) for row in rows]
     return tuple(sorted(found, key=lambda article: (-article.published.timestamp(), article.slug)))
 
 
 @cache
 def threads() -> tuple[Thread, ...]:
-    """Return all threads with their messages in order."""
-    return tuple(_thread(row) for row in _read("threads.yaml"))
+    """Return all threads with their messages in order, copies made from what they copy."""
+    rows = _read("threads.yaml")
+    originals = _originals((message for row in rows for message in row["messages"]), "id")
+    return tuple(_thread(row, [_filled(message, originals) for message in row["messages"]]) for row in rows)
 
 
 def _read(name: str) -> list[dict[str, Any]]:
@@ -80,48 +86,68 @@ def _read(name: str) -> list[dict[str, Any]]:
     return rows
 
 
+def _originals(rows: Iterable[dict[str, Any]], key: str) -> dict[Any, dict[str, Any]]:
+    return {row[key]: row for row in rows if "copy_of" not in row}
+
+
+def _filled(row: dict[str, Any], originals: dict[Any, dict[str, Any]]) -> dict[str, Any]:
+    """Return the row of a copy with the labels of what it copies, and its words as `how` says."""
+    if "copy_of" not in row:
+        return row
+    original = originals[row["copy_of"]]
+    words: dict[str, Any] = {
+        name: _copied(original[name], row) for name in ("title", "text") if name in original
+    }
+    return {**original, **row, **words}
+
+
+def _copied(text: str, row: dict[str, Any]) -> str:
+    if row["how"] == "folded":
+        return fold(text)
+    for old, new in row.get("changes", {}).items():
+        text = text.replace(old, new)
+    return text
+
+
 def _article(row: dict[str, Any]) -> Article:
+    standfirst, *body = row["text"].splitlines()
     return Article(
         slug=row["slug"],
         title=row["title"],
         act=row["act"],
         author=row["author"],
-        published=_TODAY - timedelta(days=row["days"], minutes=len(row["title"])),
-        body=tuple(row["body"]),
+        published=_time(row["published"]),
+        standfirst=standfirst,
+        body=tuple(body),
         harm=tuple(row.get("harm", ())),
+        copy_of=row.get("copy_of"),
+        how=row.get("how"),
     )
 
 
-def _copy(original: Article, row: dict[str, Any]) -> Article:
-    published = _TODAY - timedelta(days=row["days"], minutes=7)
-    copied = replace(
-        original,
-        slug=row["slug"],
+def _thread(row: dict[str, Any], messages: list[dict[str, Any]]) -> Thread:
+    begun, pace = _time(row["begun"]), timedelta(minutes=row["pace"])
+    return Thread(
+        row["id"],
+        row["slug"],
+        row["title"],
+        tuple(_message(message, begun + index * pace) for index, message in enumerate(messages)),
+    )
+
+
+def _message(row: dict[str, Any], published: datetime) -> Message:
+    return Message(
+        id=row["id"],
+        author=row["author"],
+        act=row["act"],
+        text=row["text"].strip(),
         published=published,
-        copy_of=row["copy_of"],
-        how=row["how"],
-        author="Góc chia sẻ",
+        harm=tuple(row.get("harm", ())),
+        quotes=row.get("quotes"),
+        copy_of=row.get("copy_of"),
+        how=row.get("how"),
     )
-    if row["how"] == "folded":
-        return replace(copied, title=fold(original.title), body=tuple(fold(line) for line in original.body))
-    if row["how"] == "near":
-        first, *rest = original.body
-        return replace(copied, body=(_NEAR[0] + first, *rest[:-1], rest[-1] + _NEAR[1]))
-    return copied
 
 
-def _thread(row: dict[str, Any]) -> Thread:
-    begun = _TODAY - timedelta(days=row["days"])
-    messages = tuple(
-        Message(
-            id=message["id"],
-            author=message["author"],
-            act=message["act"],
-            text=message["text"],
-            published=begun + timedelta(minutes=13 * index),
-            harm=tuple(message.get("harm", ())),
-            quotes=message.get("quotes"),
-        )
-        for index, message in enumerate(row["messages"])
-    )
-    return Thread(row["id"], row["slug"], row["title"], messages)
+def _time(value: str) -> datetime:
+    return datetime.fromisoformat(value).replace(tzinfo=_VIETNAM)

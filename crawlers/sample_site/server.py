@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
-from crawlers.sample_site.pages import render
+from crawlers.sample_site.pages import Page, render
 
 
 @dataclass(frozen=True)
@@ -29,25 +30,34 @@ class RunningSite:
 def serve(host: str = "127.0.0.1", port: int = 0) -> RunningSite:
     """Start the site; port 0 is any free one. Raises `OSError` when the port is taken."""
     server = ThreadingHTTPServer((host, port), _Handler)
-    server.daemon_threads = True
     thread = Thread(target=server.serve_forever, name="sample-site", daemon=True)
     thread.start()
     return RunningSite(f"http://{host}:{server.server_address[1]}", server, thread)
 
 
+def run_forever(host: str = "127.0.0.1", port: int = 8377) -> None:
+    """Serve the site until Ctrl+C. Raises `OSError` when the port is taken."""
+    with ThreadingHTTPServer((host, port), _Handler) as server, suppress(KeyboardInterrupt):
+        server.serve_forever()
+
+
 def sources(base_url: str) -> list[dict[str, Any]]:
     """Return the sources of a site at `base_url`, as `crawlers.sources.parse` takes them."""
-    basis = "Trang mẫu hư cấu của chính Kiểm Tin"
+    kinds = {
+        "Báo Phù Sa (mẫu)": ("rss", "/rss.xml"),
+        "Diễn đàn Bến Nước (mẫu)": ("forum", "/dien-dan/"),
+    }
     return [
         {
-            "name": "Báo Phù Sa (mẫu)", "kind": "rss", "url": f"{base_url}/rss.xml",
-            "legal_basis": basis, "rate": 50,
-        },
-        {
-            "name": "Diễn đàn Bến Nước (mẫu)", "kind": "forum", "url": f"{base_url}/dien-dan/",
-            "legal_basis": basis, "rate": 50,
-        },
-    ]  # fmt: skip
+            "name": name,
+            "kind": kind,
+            "url": f"{base_url.rstrip('/')}{path}",
+            "language": "vi",
+            "legal_basis": "Trang mẫu hư cấu của chính Kiểm Tin",
+            "rate": 50,
+        }
+        for name, (kind, path) in kinds.items()
+    ]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -62,14 +72,26 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, *, with_body: bool) -> None:
         page = render(urlsplit(self.path).path, f"http://{self.headers.get('Host', '127.0.0.1')}")
-        same = self.headers.get("If-None-Match") == page.etag
-        self.send_response(304 if same else page.status)
-        self.send_header("Content-Type", page.content_type)
-        self.send_header("Content-Length", "0" if same else str(len(page.body)))
+        if page.status == 200 and self._has(page):
+            self.send_response(304)
+            body = b""
+        else:
+            self.send_response(page.status)
+            self.send_header("Content-Type", page.content_type)
+            self.send_header("Content-Length", str(len(page.body)))
+            body = page.body
         self.send_header("ETag", page.etag)
+        self.send_header("Last-Modified", page.last_modified)
         self.end_headers()
-        if with_body and not same:
-            self.wfile.write(page.body)
+        if with_body:
+            self.wfile.write(body)
+
+    def _has(self, page: Page) -> bool:
+        """Say whether the client has this page already; an entity tag outranks a date."""
+        tag = self.headers.get("If-None-Match")
+        if tag is not None:
+            return tag == page.etag
+        return self.headers.get("If-Modified-Since") == page.last_modified
 
     def log_message(self, format: str, *args: object) -> None:
         """Stay quiet: the crawl tells what was asked for."""
