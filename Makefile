@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types bench docs clean lock screenshot
+.PHONY: help setup run test test-engines lint types bench docs clean lock screenshot
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/run.stamp ## make the virtual environment and install what running needs
 
@@ -18,6 +18,9 @@ run: setup ## crawl the sample site, score it, and open the desk on http://127.0
 
 test: $(VENV)/dev.stamp ## install what tests need and run them all
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-engines: $(VENV)/dev.stamp ## run the tests that need PostgreSQL and Elasticsearch; fails where one does not answer
+	@KIEMTIN_TEST_REQUIRE_SERVERS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "postgres or elasticsearch"
 
 lint: $(VENV)/dev.stamp ## ruff, and the floors of the house
 	@$(BIN)/ruff check .

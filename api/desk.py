@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from search.engine import SearchEngine
@@ -24,4 +24,5 @@ class Desk:
     engine: SearchEngine
     archive: Archive
     secure_cookies: bool = False
+    metrics_token: str = field(default="", repr=False)
     clock: Callable[[], datetime] = utc_now

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 
 from api.accounts import BadLogin, Locked, LoginTaken, NoSuchUser, SignInFailed, WeakPassword
 from api.auth import ForeignRequest, MustChangePassword, NotSignedIn
+from api.pipeline import NoSuchTask
 from review.errors import (
     CorrectionNeeded,
     NoSuchCase,
@@ -29,6 +30,7 @@ _STATUS: dict[type[Exception], int] = {
     LoginTaken: 409,
     SignInFailed: 401,
     Locked: 429,
+    NoSuchTask: 404,
     NotSignedIn: 401,
     MustChangePassword: 403,
     ForeignRequest: 403,

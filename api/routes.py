@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AfterValidator, BaseModel
 
-from api import accounts, auth, schemas, views
+from api import accounts, auth, pipeline, schemas, views
 from api.auth import SignedIn, Who, desk_of
 from review import case_page, decision, queue
 from review.decision import Verdict
@@ -213,7 +213,7 @@ class Asked(BaseModel):
     since: Moment | None = None
     until: Moment | None = None
     order: Literal["relevance", "newest", "harmful"] = "relevance"
-    offset: Annotated[int, Query(ge=0, le=10_000)] = 0
+    after: Annotated[str, Query(max_length=200)] = ""
     limit: Annotated[int, Query(ge=1, le=100)] = 20
 
     def question(self) -> Question:
@@ -221,7 +221,7 @@ class Asked(BaseModel):
         return Question(
             text=self.q[:500], sources=tuple(self.source), kinds=tuple(self.kind), acts=tuple(self.act),
             harms=tuple(self.harm), states=tuple(self.state), flagged=self.flagged, protected=self.protected,
-            uncertain=self.uncertain, since=self.since, until=self.until, offset=self.offset,
+            uncertain=self.uncertain, since=self.since, until=self.until, after=self.after,
             limit=self.limit, order=self.order,
         )  # fmt: skip
 
@@ -230,6 +230,35 @@ class Asked(BaseModel):
 def search(request: Request, who: Who, asked: Annotated[Asked, Query()]) -> schemas.SearchAnswer:
     found = desk_of(request).engine.search(asked.question())
     return schemas.SearchAnswer.model_validate(found)
+
+
+@router.get("/cases/{case_id}/similar")
+def similar(request: Request, who: Who, case_id: int) -> list[schemas.SimilarAnswer]:
+    desk = desk_of(request)
+    with desk.records.read() as session:
+        found = views.similar(session, who.person, desk.engine, case_id)
+    return [schemas.SimilarAnswer.model_validate(one) for one in found]
+
+
+@router.get("/work")
+def work(request: Request, who: Who) -> schemas.WorkAnswer:
+    """Give the queues with their lag, the workers, and the tasks given up."""
+    desk = desk_of(request)
+    with desk.records.read() as session:
+        return schemas.WorkAnswer.of(pipeline.overview(session, desk.clock()))
+
+
+@router.post("/work/{task_id}/retry")
+def retry(request: Request, who: Who, task_id: int) -> None:
+    desk = desk_of(request)
+    with desk.records.write() as session:
+        pipeline.retry(session, who.person, task_id, desk.clock())
+
+
+@router.post("/work/{task_id}/discard")
+def discard(request: Request, who: Who, task_id: int) -> None:
+    with desk_of(request).records.write() as session:
+        pipeline.discard(session, who.person, task_id)
 
 
 @router.get("/sources")

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from api.pipeline import Overview, Parked
 from review.case_page import CasePage
 from review.queue import Lease
 from store.tables import Case, Event, Run
@@ -155,6 +156,56 @@ class SearchAnswer(Plain):
     hits: list[HitAnswer]
     facets: dict[str, dict[str, int]]
     weeks: list[tuple[date, int]]
+    next: str
+
+
+class SimilarAnswer(Plain):
+    hit: HitAnswer
+    case_id: int | None
+
+
+class QueueAnswer(Plain):
+    waiting: int
+    in_hand: int
+    parked: int
+    oldest: datetime | None
+
+
+class WorkerAnswer(Plain):
+    id: str
+    host: str
+    queues: list[str]
+    started_at: datetime
+    beat_at: datetime
+    counters: dict[str, int]
+    trouble: dict[str, str]
+
+
+class ParkedAnswer(BaseModel):
+    id: int
+    kind: str
+    about: str
+    attempts: int
+    error: str | None
+
+    @classmethod
+    def of(cls, parked: Parked) -> ParkedAnswer:
+        task = parked.task
+        return cls(id=task.id, kind=task.kind, about=parked.about, attempts=task.attempts, error=task.error)
+
+
+class WorkAnswer(BaseModel):
+    queues: dict[str, QueueAnswer]
+    workers: list[WorkerAnswer]
+    parked: list[ParkedAnswer]
+
+    @classmethod
+    def of(cls, seen: Overview) -> WorkAnswer:
+        return cls(
+            queues={kind: QueueAnswer.model_validate(queue) for kind, queue in seen.queues.items()},
+            workers=[WorkerAnswer.model_validate(worker) for worker in seen.workers],
+            parked=[ParkedAnswer.of(parked) for parked in seen.parked],
+        )
 
 
 class SourceAnswer(Plain):

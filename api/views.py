@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, joinedload
 
-from review.errors import ReviewError
+from review.errors import NoSuchCase, ReviewError
 from review.permissions import Action, Person, require
+from search.engine import Hit, Probe, SearchEngine
+from search.vectors import embed
 from store import audit
 from store.tables import Capture, Case, Event, Post, Run, Source, User
 
@@ -48,6 +50,27 @@ def sources(session: Session, person: Person, runs_each: int = 12) -> list[Sourc
     ):
         latest.setdefault(run.source_id, []).append(run)
     return [SourceHealth(source, posts.get(source.id, 0), latest.get(source.id, [])) for source in found]
+
+
+@dataclass(frozen=True)
+class Similar:
+    """A post like another, and its case if it has one."""
+
+    hit: Hit
+    case_id: int | None
+
+
+def similar(session: Session, person: Person, engine: SearchEngine, case_id: int) -> list[Similar]:
+    """Return up to five posts like the one of a case, copies apart; raises `NoSuchCase`, `SearchError`."""
+    require(person, Action.READ)
+    row = session.execute(
+        select(Post.text, Post.cluster_id).join(Case, Case.post_id == Post.id).where(Case.id == case_id)
+    ).first()
+    if row is None:
+        raise NoSuchCase(case=case_id)
+    hits = engine.similar(Probe(row.text, embed([row.text])[0], row.cluster_id))
+    known = case_ids(session, [hit.post_id for hit in hits])
+    return [Similar(hit, known.get(hit.post_id)) for hit in hits]
 
 
 def runs(session: Session, person: Person, limit: int = 50) -> Sequence[Run]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import ipaddress
 import time
 from collections.abc import Awaitable, Callable
@@ -9,15 +10,15 @@ from collections.abc import Awaitable, Callable
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from api import pipeline
 from api.auth import desk_of
 from api.desk import Desk
 from search.engine import SearchError
-from store import tasks
 from store.migrate import require_current
 from store.records import RecordsError
 from store.tables import Case, Event, Post, Run, Source
@@ -55,7 +56,7 @@ class _FromRecords(Collector):
 
     def collect(self) -> list[Metric]:
         with self._desk.records.read() as session:
-            waiting = tasks.waiting(session)
+            seen = pipeline.overview(session, self._desk.clock())
             cases = session.execute(select(Case.state, func.count()).group_by(Case.state)).all()
             posts = session.scalar(select(func.count()).select_from(Post)) or 0
             events = session.scalar(select(func.max(Event.id))) or 0
@@ -64,9 +65,6 @@ class _FromRecords(Collector):
             counters = session.scalars(
                 select(Run.counters).where(Run.kind == RunKind.CRAWL).order_by(Run.id.desc()).limit(200)
             ).all()
-        owed = GaugeMetricFamily("kiemtin_tasks", "Tasks waiting, or given up", labels=["kind"])
-        for kind, number in waiting.items():
-            owed.add_metric([kind], number)
         by_state = GaugeMetricFamily("kiemtin_cases", "Cases by state", labels=["state"])
         for state, number in cases:
             by_state.add_metric([state], number)
@@ -80,7 +78,7 @@ class _FromRecords(Collector):
         for name, number in sorted(total.items()):
             crawled.add_metric([name], number)
         return [
-            owed,
+            *_of_work(seen),
             by_state,
             crawled,
             GaugeMetricFamily("kiemtin_posts", "Posts", value=posts),
@@ -94,20 +92,44 @@ class _FromRecords(Collector):
         ]
 
 
+def _of_work(seen: pipeline.Overview) -> list[Metric]:
+    owed = GaugeMetricFamily("kiemtin_tasks", "Tasks waiting", labels=["kind"])
+    parked = GaugeMetricFamily("kiemtin_tasks_parked", "Tasks given up", labels=["kind"])
+    lag = GaugeMetricFamily("kiemtin_lag_seconds", "Age of the oldest task of a queue", labels=["kind"])
+    resting = GaugeMetricFamily(
+        "kiemtin_resting", "1 when a queue rests at a worker", labels=["kind", "worker"]
+    )
+    for kind, queue in seen.queues.items():
+        owed.add_metric([kind], queue.waiting)
+        parked.add_metric([kind], queue.parked)
+        lag.add_metric([kind], seen.lag(kind).total_seconds())
+    done = CounterMetricFamily(
+        "kiemtin_work", "What a worker did since it started", labels=["worker", "counter"]
+    )
+    for worker in seen.workers:
+        for name, number in worker.counters.items():
+            done.add_metric([worker.id, name], number)
+        for kind in worker.queues:
+            resting.add_metric([kind, worker.id], kind in worker.trouble)
+    number = GaugeMetricFamily("kiemtin_workers", "Workers whose heart beats", value=len(seen.workers))
+    return [owed, parked, lag, resting, done, number]
+
+
 @router.get("/healthz")
 def healthz(request: Request) -> JSONResponse:
-    """Say whether each part answers; 503 when one does not."""
-    parts = {"records": _records(desk_of(request)), "search": _search(desk_of(request))}
-    well = all(state == "ok" for state in parts.values())
-    return JSONResponse({"ok": well, **parts}, 200 if well else 503)
+    """Say whether each part answers; 503 when the records do not. Without search, reviewing goes on."""
+    records = _records(desk_of(request))
+    well = records == "ok"
+    return JSONResponse(
+        {"ok": well, "records": records, "search": _search(desk_of(request))}, 200 if well else 503
+    )
 
 
 @router.get("/metrics")
 def metrics(request: Request) -> Response:
-    """Give the meters to this machine only."""
-    host = request.client.host if request.client else ""
-    if not _is_loopback(host):
-        return PlainTextResponse("only on this machine\n", 403)
+    """Give the meters to who holds the token of the settings; without one, to this machine only."""
+    if not _may_measure(request):
+        return PlainTextResponse("only with the token, or on this machine\n", 403)
     meters: Meters = request.app.state.meters
     return PlainTextResponse(generate_latest(meters.registry), media_type="text/plain; version=0.0.4")
 
@@ -128,6 +150,16 @@ def _search(desk: Desk) -> str:
     except SearchError:
         return "no answer"
     return "ok"
+
+
+def _may_measure(request: Request) -> bool:
+    token = desk_of(request).metrics_token
+    if token:
+        given = request.headers.get("Authorization", "")
+        return hmac.compare_digest(given.encode(), f"Bearer {token}".encode())
+    # Behind a proxy on this machine everyone seems to be here; a proxy says for whom it asks.
+    forwarded = any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "Via", "X-Real-IP"))
+    return not forwarded and _is_loopback(request.client.host if request.client else "")
 
 
 def _is_loopback(host: str) -> bool:

@@ -10,13 +10,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import structlog
-from filelock import FileLock, Timeout
 from scrapy.crawler import AsyncCrawlerProcess, Crawler
 from sqlalchemy import select
 
 from crawlers.intake import Intake
 from crawlers.page import LARGEST
-from crawlers.sources import SourceEntry, SourcesError, sync
+from crawlers.sources import SourceEntry, sync
 from crawlers.spider import SourceSpider
 from store import audit
 from store.archive import Archive
@@ -45,15 +44,11 @@ def crawl(
 
     Blocks until done; a process can call it only once, for its event loop cannot start again. SIGINT and
     SIGTERM end it after the pages in hand. An article seen less than `revisit` ago is not fetched again.
-    Raises `SourcesError` when another crawl works on the same archive.
+    Who calls it holds the sources (`store.tasks.take_crawls`): no host is asked by two processes at once.
     """
-    archive_folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(archive_folder / "crawl.lock", timeout=0), Archive(archive_folder) as archive:
-            _report_torn(records, archive)
-            return _crawl(records, archive, keys, entries, on_progress, contact, revisit)
-    except Timeout as error:
-        raise SourcesError(f"Một lượt thu thập khác đang chạy trên {archive_folder}. Đợi nó xong.") from error
+    with Archive(archive_folder) as archive:
+        _report_torn(records, archive)
+        return _crawl(records, archive, keys, entries, on_progress, contact, revisit)
 
 
 def _crawl(

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from kiemtin.commands import ingest, service, trust, upkeep
+from kiemtin.commands import ingest, pipeline, service, trust, upkeep
 from kiemtin.screen import say_error
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 service.register(app)
 ingest.register(app)
+pipeline.register(app)
 upkeep.register(app)
 trust.register(app)
 
@@ -43,16 +44,16 @@ def _known_errors() -> tuple[type[Exception], ...]:
     from crawlers.imports.run import ImportConflict
     from crawlers.sources import SourcesError
     from kiemtin.settings import SettingsError
-    from kiemtin.worker import AlreadyWorking
+    from kiemtin.work.station import Resting
     from models import DataError
     from review.errors import ReviewError
     from search.engine import SearchError
     from store.archive import ArchiveError
     from store.keys import KeyFileError
     from store.records import RecordsError
+    from store.transfer import TransferError
 
     return (
-        AlreadyWorking,
         ArchiveError,
         DataError,
         FileUnreadable,
@@ -60,8 +61,10 @@ def _known_errors() -> tuple[type[Exception], ...]:
         KeyFileError,
         MappingError,
         RecordsError,
+        Resting,
         ReviewError,
         SearchError,
         SettingsError,
         SourcesError,
+        TransferError,
     )

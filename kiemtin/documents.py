@@ -3,33 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import Session
 
 from search.engine import Document
-from store.tables import Assessment, Case, Post, Source
+from search.vectors import embed
+from store.records import Records
+from store.tables import Assessment, Case, Post, Searchable, Source
 from store.vocabulary import CaseState
 
 PAGE = 1000
 
 
+# Clocks of hosts differ, and a change is committed a little after its time.
+_MARGIN = timedelta(minutes=5)
+_Row = Row[Post, Assessment, Source, str, int]
+
+
 def of_posts(session: Session, post_ids: Sequence[int]) -> list[Document]:
-    """Return the documents of `post_ids`; one query."""
-    return [_document(row) for row in session.execute(_query().where(Post.id.in_(post_ids)))]
+    """Return the documents of `post_ids`; one query, so each is of one moment with its version."""
+    return _documents(session.execute(_query().where(Post.id.in_(post_ids))).all())
 
 
-def every(session: Session) -> Iterator[Document]:
-    """Yield the documents of all posts in order of id, a page at a time."""
+def every(records: Records) -> Iterator[Document]:
+    """Yield the documents of all posts in order of id, a page and a moment at a time."""
     after = 0
     while True:
-        rows = session.execute(_query().where(Post.id > after).order_by(Post.id).limit(PAGE)).all()
+        with records.read() as session:
+            rows = session.execute(_query().where(Post.id > after).order_by(Post.id).limit(PAGE)).all()
         if not rows:
             return
-        for row in rows:
-            yield _document(row)
+        yield from _documents(rows)
         after = rows[-1].Post.id
-        session.expunge_all()
+
+
+class Changes:
+    """Gives, at each call, the documents of the posts that changed since the call before (or the making)."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._since = datetime.now(UTC)
+
+    def __call__(self) -> Iterator[Document]:
+        """Yield them in order of id."""
+        since, self._since = self._since, datetime.now(UTC)
+        with self._records.read() as session:
+            ids = session.scalars(
+                select(Searchable.post_id)
+                .where(Searchable.changed_at >= since - _MARGIN)
+                .order_by(Searchable.post_id)
+            ).all()
+        for start in range(0, len(ids), PAGE):
+            with self._records.read() as session:
+                yield from of_posts(session, ids[start : start + PAGE])
 
 
 def count(session: Session) -> int:
@@ -37,22 +65,28 @@ def count(session: Session) -> int:
     return session.scalar(select(func.count()).select_from(Post)) or 0
 
 
-def _query() -> Select[Post, Assessment, Source, str]:
+def _query() -> Select[Post, Assessment, Source, str, int]:
     # Everything a document needs comes in one row; so an index of a million posts needs no query a post.
     return (
-        select(Post, Assessment, Source, Case.state)
+        select(Post, Assessment, Source, Case.state, Searchable.version)
         .join(Source, Source.id == Post.source_id)
         .outerjoin(Assessment, Assessment.id == Post.assessment_id)
         .outerjoin(Case, Case.cluster_id == Post.cluster_id)
+        .outerjoin(Searchable, Searchable.post_id == Post.id)
     )
 
 
-def _document(row: Row[Post, Assessment, Source, str]) -> Document:
-    post, assessment, source, state = row
+def _documents(rows: Sequence[_Row]) -> list[Document]:
+    vectors = embed([row[0].text for row in rows])
+    return [_document(row, vector) for row, vector in zip(rows, vectors, strict=True)]
+
+
+def _document(row: _Row, vector: tuple[float, ...]) -> Document:
+    post, assessment, source, state, version = row
     detail = assessment.detail if assessment is not None else {}
     return Document(
         post_id=post.id,
-        version=post.version,
+        version=version or 0,
         title=post.title,
         text=post.text,
         url=post.url or "",
@@ -68,4 +102,5 @@ def _document(row: Row[Post, Assessment, Source, str]) -> Document:
         # A lease comes and goes within minutes; to a searcher such a case still waits.
         state=CaseState.QUEUED if state == CaseState.LEASED else state or "",
         published=post.published_at,
+        vector=vector,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -13,12 +14,14 @@ from search.open import open_engine
 from store.archive import Archive
 from store.keys import Keys
 from store.records import Records
+from store.vocabulary import TaskKind
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from api.desk import Desk
-    from kiemtin.worker import Worker
+    from kiemtin.work.crew import Crew
+    from kiemtin.work.station import Station
 
 # Each part is imported where it is opened: a command starts as quickly as what it needs.
 
@@ -41,21 +44,37 @@ class House:
 
     @cached_property
     def engine(self) -> SearchEngine:
-        return open_engine(self.settings.engine_url)
-
-    def worker(self) -> Worker:
-        """Return a worker with the model and the policy of the settings."""
-        from classifier import policy as policies
-        from classifier.load import load as load_model
-        from kiemtin.worker import Worker
-
-        return Worker(
-            self.records,
-            self.engine,
-            load_model(self.settings.model),
-            policies.load_policy(self.settings.policy_file),
-            self.settings.work_batch,
+        settings = self.settings
+        return open_engine(
+            settings.engine_url,
+            settings.search_index,
+            settings.search_user,
+            settings.search_password.get_secret_value(),
+            settings.search_api_key.get_secret_value(),
+            settings.search_ca_file,
         )
+
+    def crew(self, queues: Iterable[TaskKind]) -> Crew:
+        """Return the stations of some queues, with the model and the policy of the settings."""
+        from kiemtin.work.crew import Crew
+
+        return Crew(self.records, [self._station(kind) for kind in dict.fromkeys(queues)])
+
+    def _station(self, kind: TaskKind) -> Station:
+        if kind == TaskKind.SCORE:
+            from classifier import policy as policies
+            from classifier.load import load as load_model
+            from kiemtin.work.score import Scoring
+
+            model, policy = load_model(self.settings.model), policies.load_policy(self.settings.policy_file)
+            return Scoring(self.records, model, policy, self.settings.work_batch)
+        if kind == TaskKind.INDEX:
+            from kiemtin.work.index import Indexing
+
+            return Indexing(self.records, self.engine, self.settings.work_batch * 4)
+        from kiemtin.work.crawl import Crawling
+
+        return Crawling(self.records)
 
     def desk(self) -> Desk:
         """Return what the pages and the JSON API stand on."""
@@ -66,6 +85,7 @@ class House:
             engine=self.engine,
             archive=Archive(self.settings.archive_path),
             secure_cookies=self.settings.secure_cookies,
+            metrics_token=self.settings.metrics_token.get_secret_value(),
         )
 
     def require_ready(self) -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from store.records import with_password
+
+_SECRETS = "/run/secrets"
 
 
 class SettingsError(Exception):
@@ -16,11 +20,28 @@ class SettingsError(Exception):
 class Settings(BaseSettings):
     """All settings, with the defaults of one machine. Paths left empty lie in `data_dir`."""
 
-    model_config = SettingsConfigDict(env_prefix="KIEMTIN_", env_file=".env", extra="ignore", frozen=True)
+    # A file /run/secrets/kiemtin_… stands for the variable of its name: how containers are given passwords.
+    model_config = SettingsConfigDict(
+        env_prefix="KIEMTIN_",
+        env_file=".env",
+        secrets_dir=_SECRETS if Path(_SECRETS).is_dir() else None,
+        extra="ignore",
+        frozen=True,
+    )
 
     data_dir: Path = Field(Path("var"), description="Thư mục dữ liệu.")
     database_url: str = Field("", description="Cơ sở dữ liệu; trống là SQLite trong thư mục dữ liệu.")
-    search_url: str = Field("", description="Chỉ mục tìm kiếm; trống là tantivy trong thư mục dữ liệu.")
+    database_password: SecretStr = Field(
+        SecretStr(""), description="Mật khẩu cơ sở dữ liệu, khi địa chỉ không có."
+    )
+    search_url: str = Field(
+        "", description="Chỉ mục tìm kiếm: tantivy:THƯ_MỤC, hoặc http(s)://MÁY:9200,…; trống là tantivy."
+    )
+    search_index: str = Field("kiemtin-posts", description="Tên chỉ mục (alias) trên Elasticsearch.")
+    search_user: str = Field("", description="Người dùng Elasticsearch.")
+    search_password: SecretStr = Field(SecretStr(""), description="Mật khẩu Elasticsearch.")
+    search_api_key: SecretStr = Field(SecretStr(""), description="Khóa API Elasticsearch, thay cho mật khẩu.")
+    search_ca_file: str = Field("", description="Tệp chứng thư CA của Elasticsearch.")
     archive_dir: Path | None = Field(None, description="Thư mục lưu trữ WARC.")
     key_file: Path | None = Field(None, description="Tệp khóa (chế độ 0600), tự tạo lần đầu.")
     sources_file: Path = Field(Path("sources.yaml"), description="Danh sách nguồn.")
@@ -30,6 +51,9 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Cổng máy chủ nghe; 0 là một cổng trống.")
     demo_port: int = Field(8377, ge=0, le=65535, description="Cổng của trang mẫu.")
     secure_cookies: bool = Field(False, description="Chỉ gửi cookie qua HTTPS; bật khi có proxy TLS ở trước.")
+    metrics_token: SecretStr = Field(
+        SecretStr(""), description="Mã để đọc /metrics từ máy khác; trống là chỉ máy này."
+    )
     contact: str = Field("", description="Cách liên hệ ghi trong User-Agent khi thu thập.")
     crawl_minutes: int = Field(30, ge=1, description="Bao nhiêu phút thu thập một lần.")
     work_batch: int = Field(128, ge=1, le=2000, description="Số bài chấm trong một lượt.")
@@ -42,7 +66,10 @@ class Settings(BaseSettings):
 
     @property
     def records_url(self) -> str:
-        return self.database_url or f"sqlite:///{(self.data_dir / 'kiemtin.db').resolve()}"
+        if not self.database_url:
+            return f"sqlite:///{(self.data_dir / 'kiemtin.db').resolve()}"
+        password = self.database_password.get_secret_value()
+        return with_password(self.database_url, password) if password else self.database_url
 
     @property
     def engine_url(self) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from review.errors import IllegalMove, NoSuchCase
-from store import audit, tasks
+from store import audit, outbox
 from store.tables import Activity, Assessment, Case, Post
 from store.vocabulary import CaseState
 
@@ -59,7 +59,7 @@ def record(
         session, actor, f"case.{what}", f"case:{case.id}", reason=reason, version=case.version, **detail
     )
     if what in _SEARCHED:
-        tasks.owe_index_of_cluster(session, case.cluster_id, at)
+        outbox.owe_index_of_cluster(session, case.cluster_id)
 
 
 def refresh(session: Session, cluster_id: int, at: datetime) -> Case | None:

@@ -152,6 +152,7 @@ def expire(session: Session, at: datetime) -> int:
     cases = session.scalars(
         select(Case)
         .where(Case.state == CaseState.LEASED, Case.lease_until <= at)
+        .order_by(Case.id)
         .with_for_update(skip_locked=True)
     ).all()
     for case in cases:

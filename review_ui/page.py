@@ -84,9 +84,12 @@ def say(request: Request, text: str, **values: object) -> str:
     return translations(language_of(request)).gettext(text).format(**values)
 
 
+_PAGED = {"offset": None, "after": None}
+
+
 def _with_query(request: Request, changes: dict[str, Any]) -> str:
     """Return this page's address with some parameters changed; None takes one away."""
-    pairs = [(k, v) for k, v in request.query_params.multi_items() if k not in changes and k != "offset"]
+    pairs = [(k, v) for k, v in request.query_params.multi_items() if k not in changes | _PAGED]
     pairs += [(k, str(v)) for k, v in changes.items() if v is not None]
     return f"{request.url.path}?{urlencode(pairs)}" if pairs else request.url.path
 
@@ -157,6 +160,9 @@ _WORDS = {
     "medicine_for_sale": _n("bán thuốc giả hoặc nguy hiểm"),
     "impersonation_for_gain": _n("mạo danh để lấy tiền"),
     "incitement": _n("kích động bạo lực"),
+    "score": _n("chấm"),
+    "index": _n("lập chỉ mục"),
+    "crawl": _n("thu thập"),
     "all": _n("Tất cả"),
     "mine": _n("Tôi đang giữ"),
     "source": _n("Nguồn"),

@@ -7,21 +7,23 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from store.text import fold
+from store.text import fold, place_tones
 
 SNIPPET = 240
 # Longer "words" are keys or junk; nobody types them, and engines limit terms.
 LONGEST_WORD = 100
+SHORTEST_PREFIX = 2
 _TYPED = re.compile(r'(-?)(?:"([^"]*)"|(\S+))')
 _WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
 class Term:
-    """A word, or several that must stand in a row; lower case NFC, with diacritics as typed."""
+    """A word, the beginning of one, or several that must stand in a row; as `words` gives them."""
 
     words: tuple[str, ...]
     excluded: bool = False
+    prefix: bool = False
 
     @property
     def folded(self) -> tuple[str, ...]:
@@ -29,9 +31,9 @@ class Term:
 
 
 def words(text: str) -> list[str]:
-    """Return the lower-case NFC words of `text`, as they are indexed."""
-    lowered = unicodedata.normalize("NFC", text).lower()
-    return [word[:LONGEST_WORD] for word in _WORD.findall(unicodedata.normalize("NFC", lowered))]
+    """Return the words of `text` as they are indexed: lower case, NFC, tones in one place."""
+    lowered = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).lower())
+    return [word[:LONGEST_WORD] for word in _WORD.findall(place_tones(lowered))]
 
 
 def parse(typed: str) -> list[Term]:
@@ -40,7 +42,8 @@ def parse(typed: str) -> list[Term]:
     for minus, phrase, word in _TYPED.findall(typed):
         found = tuple(words(phrase or word))
         if found:
-            terms.append(Term(found, bool(minus)))
+            begins = word.endswith("*") and len(found) == 1 and len(found[0]) >= SHORTEST_PREFIX
+            terms.append(Term(found, bool(minus), begins))
     return terms
 
 
@@ -60,18 +63,21 @@ def highlight(text: str, terms: Sequence[Term]) -> tuple[str, tuple[tuple[int, i
 
 
 def _occurrences(text: str, terms: Sequence[Term]) -> Iterator[tuple[int, int]]:
-    wanted = [term.folded for term in terms if not term.excluded]
+    wanted = [(term.folded, term.prefix) for term in terms if not term.excluded]
     if not wanted:
         return
     found = [(match.start(), match.end(), fold(match.group())) for match in _WORD.finditer(text)]
     index = 0
     while index < len(found):
-        length = max(
-            (len(w) for w in wanted if tuple(f[2] for f in found[index : index + len(w)]) == w), default=0
-        )
+        ahead = tuple(word for _, _, word in found[index : index + max(len(w) for w, _ in wanted)])
+        length = max((len(w) for w, prefix in wanted if _stands(w, ahead, prefix)), default=0)
         if length:
             yield found[index][0], found[index + length - 1][1]
         index += max(length, 1)
+
+
+def _stands(wanted: tuple[str, ...], ahead: tuple[str, ...], prefix: bool) -> bool:
+    return ahead[0].startswith(wanted[0]) if prefix else ahead[: len(wanted)] == wanted
 
 
 def _densest(ranges: Sequence[tuple[int, int]]) -> int:

@@ -180,7 +180,7 @@ def _leave(session: Session, post: Post, text: str, now: datetime) -> bool:
         return False
     cluster.leave(session, post)
     # The copies are looked at again, for the case of the cluster may have shown this post.
-    session.add(Task(kind=TaskKind.SCORE, post_id=copy, due_at=now))
+    session.add(Task(kind=TaskKind.SCORE, subject_id=copy, owed_at=now, due_at=now))
     return True
 
 
@@ -203,5 +203,6 @@ def _owe(session: Session, posts: Sequence[Post], now: datetime) -> None:
         ],
     )
     session.execute(
-        insert(Task), [{"kind": TaskKind.SCORE, "post_id": post.id, "due_at": now} for post in posts]
+        insert(Task),
+        [{"kind": TaskKind.SCORE, "subject_id": post.id, "owed_at": now, "due_at": now} for post in posts],
     )

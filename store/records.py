@@ -13,6 +13,8 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from store import outbox
+
 # WAL lets readers read while one writer writes; FULL makes a commit survive a power cut (sqlite.org/pragma).
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -51,6 +53,7 @@ class Records:
         """Give a session whose work is kept whole at the end of the block, or not at all if it raises."""
         with Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
+            outbox.settle(session)
 
     def check(self) -> None:
         """Raise `RecordsError` unless the database answers."""
@@ -70,6 +73,17 @@ def lock(session: Session, name: str) -> None:
     """Hold lock `name` until the transaction ends. On SQLite a writer already is alone."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"kiemtin/{name}"})
+
+
+def with_password(url: str, password: str) -> str:
+    """Return `url` with `password`, unless it has one. Raises `RecordsError` for what is no URL."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise RecordsError(f"KIEMTIN_DATABASE_URL không đọc được: {error}") from error
+    return (parsed if parsed.password else parsed.set(password=password)).render_as_string(
+        hide_password=False
+    )
 
 
 def _open(url: str) -> Engine:

@@ -1,57 +1,68 @@
-"""The work owed to posts: taken in batches by any number of workers, lost by none of them.
+"""The work owed: taken in batches by any number of workers on any number of machines, lost by none of them.
 
-A task is written in the transaction of the record that owes it. A worker leases a batch, does the
-work, and removes the tasks in the transaction that writes the result; if it dies, the lease runs out
-and another worker takes them. Work on a post is repeatable, so doing it twice changes nothing.
+A task is written in the transaction of the record that owes it. A worker leases a batch, does the work,
+and removes the tasks in the transaction that writes the result. While it works its heart keeps the lease
+alive; if it dies, the lease lapses and another worker takes the tasks, fewer at a time each time, so that
+the one that kills its workers is found and parked. Work is repeatable: doing it twice changes nothing.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from store.tables import Post, Task
+from store.records import lock
+from store.tables import Source, Task
 from store.vocabulary import TaskKind
 
 MAX_ATTEMPTS = 5
+LEASE = timedelta(minutes=2)
+# No pause is longer: what is due later than this was put off by a clock that has since been set back.
+_LONGEST_PAUSE = timedelta(minutes=10)
+INTERRUPTED = "tiến trình xử lý bị ngắt giữa chừng"
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Tasks leased to one worker until they fall due again."""
+    """Tasks leased to one worker; `subject_ids` are posts, or sources, each once.
+
+    `waited` is how many seconds ago its tasks were owed, added up.
+    """
 
     token: str
     task_ids: tuple[int, ...]
-    post_ids: tuple[int, ...]
+    subject_ids: tuple[int, ...]
+    waited: float = 0.0
 
 
-def owe_index(session: Session, post_ids: Sequence[int], now: datetime) -> None:
-    """Owe the index the present state of some posts."""
-    if post_ids:
-        session.execute(
-            insert(Task),
-            [{"kind": TaskKind.INDEX, "post_id": post_id, "due_at": now} for post_id in post_ids],
-        )
+@dataclass(frozen=True)
+class Queue:
+    """How a queue stands: tasks to do, of them in hand now, given up; since when the oldest is owed."""
 
-
-def owe_index_of_cluster(session: Session, cluster_id: int, now: datetime) -> None:
-    """Owe the index the present state of every post of a cluster, after its case moved."""
-    owe_index(session, session.scalars(select(Post.id).where(Post.cluster_id == cluster_id)).all(), now)
+    waiting: int = 0
+    in_hand: int = 0
+    parked: int = 0
+    oldest: datetime | None = None
 
 
 def take(
-    session: Session, kind: TaskKind, limit: int, lease: timedelta = timedelta(minutes=2)
+    session: Session, kind: TaskKind, limit: int, worker_id: str = "", lease: timedelta = LEASE
 ) -> Batch | None:
-    """Lease up to `limit` due tasks of `kind`, oldest first, or return None when nothing is due."""
+    """Lease up to `limit` due tasks of `kind`, oldest first, or return None when nothing is due.
+
+    Rows that another worker is taking are passed over, not waited for.
+    """
     now = datetime.now(UTC)
+    _count_lapsed(session, kind, now)
     due = (
-        select(Task.id, Task.post_id)
-        .where(Task.kind == kind, Task.due_at <= now, Task.attempts < MAX_ATTEMPTS)
+        select(Task.id, Task.subject_id, Task.attempts, Task.owed_at)
+        .where(Task.kind == kind, _due(now), Task.attempts < MAX_ATTEMPTS)
         .order_by(Task.due_at, Task.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -59,43 +70,186 @@ def take(
     rows = session.execute(due).all()
     if not rows:
         return None
-    token = secrets.token_hex(16)
-    ids = tuple(row.id for row in rows)
-    session.execute(update(Task).where(Task.id.in_(ids)).values(lease_token=token, due_at=now + lease))
-    return Batch(token, ids, tuple(dict.fromkeys(row.post_id for row in rows)))
+    tried = rows[0].attempts
+    # A batch that has failed is tried again in ever smaller parts, apart from those that never did.
+    part = [row for row in rows if row.attempts == tried][: max(1, limit >> (2 * tried))]
+    batch = _lease(session, [r.id for r in part], [r.subject_id for r in part], worker_id, now + lease)
+    return replace(batch, waited=sum(max(0.0, (now - row.owed_at).total_seconds()) for row in part))
 
 
-def finish(session: Session, batch: Batch, post_ids: Sequence[int] | None = None) -> None:
-    """Remove the batch's tasks (of `post_ids`, or all); one that another worker took over is left to it."""
-    done = delete(Task).where(Task.id.in_(batch.task_ids), Task.lease_token == batch.token)
-    session.execute(done if post_ids is None else done.where(Task.post_id.in_(post_ids)))
+def take_crawls(
+    session: Session, worker_id: str = "", source_ids: Iterable[int] | None = None, lease: timedelta = LEASE
+) -> Batch | None:
+    """Lease the crawls that are due, or those of `source_ids` whether due or not.
+
+    Never one whose host is being crawled now: a host is asked by one process at a time.
+    """
+    lock(session, "take_crawls")
+    now = datetime.now(UTC)
+    _count_lapsed(session, TaskKind.CRAWL, now)
+    rows = session.execute(
+        select(Task.id, Task.subject_id, Task.lease_token, Source.url, _due(now).label("due"), Task.attempts)
+        .join(Source, Source.id == Task.subject_id)
+        .where(Task.kind == TaskKind.CRAWL, Source.enabled)
+        .order_by(Task.due_at, Task.id)
+    ).all()
+    busy = {_host(row.url) for row in rows if row.lease_token is not None}
+    asked = None if source_ids is None else set(source_ids)
+    wanted = [
+        row
+        for row in rows
+        if _host(row.url) not in busy
+        and (row.subject_id in asked if asked is not None else row.due and row.attempts < MAX_ATTEMPTS)
+    ]
+    if not wanted:
+        return None
+    return _lease(session, [r.id for r in wanted], [r.subject_id for r in wanted], worker_id, now + lease)
 
 
-def fail(session: Session, batch: Batch, post_id: int, error: str) -> None:
-    """Keep the error of a post's task and let it be tried again after a pause that doubles each time."""
-    for task in session.scalars(
-        select(Task).where(
-            Task.id.in_(batch.task_ids), Task.lease_token == batch.token, Task.post_id == post_id
+def crawls_due(session: Session) -> int:
+    """Return how many crawls could be started now."""
+    now = datetime.now(UTC)
+    due = (
+        select(func.count())
+        .select_from(Task)
+        .join(Source, Source.id == Task.subject_id)
+        .where(Task.kind == TaskKind.CRAWL, Source.enabled, _due(now), Task.attempts < MAX_ATTEMPTS)
+    )
+    return session.scalar(due) or 0
+
+
+def plan_crawls(session: Session) -> None:
+    """Let every source that is crawled have its task, due at once if it is new, and no other source one."""
+    now = datetime.now(UTC)
+    crawled = set(session.scalars(select(Source.id).where(Source.enabled, Source.kind.in_(["rss", "forum"]))))
+    planned = set(session.scalars(select(Task.subject_id).where(Task.kind == TaskKind.CRAWL)))
+    for source_id in sorted(crawled - planned):
+        session.add(Task(kind=TaskKind.CRAWL, subject_id=source_id, owed_at=now, due_at=now))
+    session.execute(
+        delete(Task).where(
+            Task.kind == TaskKind.CRAWL, Task.subject_id.in_(planned - crawled), Task.lease_token.is_(None)
         )
-    ):
+    )
+    session.flush()
+
+
+def extend(session: Session, tokens: Sequence[str], lease: timedelta = LEASE) -> None:
+    """Keep the leases of batches in hand alive."""
+    if tokens:
+        session.execute(
+            update(Task).where(Task.lease_token.in_(tokens)).values(due_at=datetime.now(UTC) + lease)
+        )
+
+
+def finish(session: Session, batch: Batch, subject_ids: Sequence[int] | None = None) -> None:
+    """Remove the batch's tasks (of `subject_ids`, or all), but none that another worker took over."""
+    done = delete(Task).where(_in_hand(batch))
+    session.execute(done if subject_ids is None else done.where(Task.subject_id.in_(subject_ids)))
+
+
+def fail(session: Session, batch: Batch, subject_id: int, error: str) -> None:
+    """Keep the error of a task and let it be tried again after a pause that doubles each time."""
+    for task in session.scalars(select(Task).where(_in_hand(batch), Task.subject_id == subject_id)):
         task.error = error[:2000]
-        task.lease_token = None
+        task.lease_token = task.worker_id = None
         task.attempts += 1
         task.due_at = datetime.now(UTC) + timedelta(seconds=10 * 2**task.attempts)
 
 
-def release_all(session: Session) -> int:
-    """Let every leased task be taken at once. Only a worker that knows it is alone may call this."""
-    leased = update(Task).where(Task.lease_token.is_not(None))
-    result = session.execute(leased.values(lease_token=None, due_at=datetime.now(UTC)))
-    return int(getattr(result, "rowcount", 0))
-
-
-def waiting(session: Session) -> dict[str, int]:
-    """Return how many tasks of each kind are still to do; `failed` are those given up."""
-    rows = session.execute(
-        select(Task.kind, func.count()).where(Task.attempts < MAX_ATTEMPTS).group_by(Task.kind)
+def give_back(session: Session, batch: Batch, pause: timedelta = timedelta()) -> None:
+    """Let the batch be taken again after `pause`; for a fault that is none of the tasks'."""
+    session.execute(
+        update(Task)
+        .where(_in_hand(batch))
+        .values(lease_token=None, worker_id=None, due_at=datetime.now(UTC) + pause)
     )
-    counts = {str(kind): int(number) for kind, number in rows}
-    counts["failed"] = session.scalar(select(func.count()).where(Task.attempts >= MAX_ATTEMPTS)) or 0
-    return counts
+
+
+def put_off(session: Session, batch: Batch, subject_id: int, pause: timedelta, error: str | None) -> None:
+    """Let a task that never ends, a crawl, fall due again after `pause`."""
+    session.execute(
+        update(Task)
+        .where(_in_hand(batch), Task.subject_id == subject_id)
+        .values(
+            lease_token=None, worker_id=None, attempts=0, error=error,
+            owed_at=datetime.now(UTC) + pause, due_at=datetime.now(UTC) + pause,
+        )
+    )  # fmt: skip
+
+
+def release_batch(session: Session, batch: Batch) -> None:
+    """Let a batch whose work broke off be taken at once; it counts as an attempt."""
+    session.execute(update(Task).where(_in_hand(batch)).values(due_at=datetime.now(UTC)))
+
+
+def release(session: Session, worker_ids: Sequence[str]) -> None:
+    """Let what dead workers had in hand be taken at once; it counts as an attempt."""
+    if worker_ids:
+        session.execute(
+            update(Task)
+            .where(Task.worker_id.in_(worker_ids), Task.lease_token.is_not(None))
+            .values(due_at=datetime.now(UTC))
+        )
+
+
+def queues(session: Session) -> dict[str, Queue]:
+    """Return how each queue stands, by kind; every kind is there."""
+    now = datetime.now(UTC)
+    open_ = Task.attempts < MAX_ATTEMPTS
+    owed = and_(open_, Task.owed_at <= now)
+    rows = session.execute(
+        select(
+            Task.kind,
+            func.count().filter(owed).label("waiting"),
+            func.count()
+            .filter(and_(open_, Task.lease_token.is_not(None), Task.due_at > now))
+            .label("in_hand"),
+            func.count().filter(Task.attempts >= MAX_ATTEMPTS).label("parked"),
+            func.min(Task.owed_at).filter(owed).label("oldest"),
+        ).group_by(Task.kind)
+    ).all()
+    found = {row.kind: Queue(row.waiting, row.in_hand, row.parked, row.oldest) for row in rows}
+    return {kind: found.get(kind, Queue()) for kind in TaskKind}
+
+
+def parked(session: Session, limit: int = 200) -> Sequence[Task]:
+    """Return the tasks given up, the latest first."""
+    return session.scalars(
+        select(Task).where(Task.attempts >= MAX_ATTEMPTS).order_by(Task.due_at.desc(), Task.id).limit(limit)
+    ).all()
+
+
+def _count_lapsed(session: Session, kind: TaskKind, now: datetime) -> None:
+    session.execute(
+        update(Task)
+        .where(Task.kind == kind, Task.lease_token.is_not(None), _due(now))
+        .values(
+            lease_token=None, worker_id=None, due_at=now, attempts=Task.attempts + 1,
+            error=func.coalesce(Task.error, INTERRUPTED),
+        )
+    )  # fmt: skip
+
+
+def _due(now: datetime) -> ColumnElement[bool]:
+    set_back = and_(Task.due_at > now + _LONGEST_PAUSE, Task.kind != TaskKind.CRAWL)
+    return or_(Task.due_at <= now, set_back)
+
+
+def _lease(
+    session: Session, task_ids: Sequence[int], subject_ids: Sequence[int], worker_id: str, until: datetime
+) -> Batch:
+    token = secrets.token_hex(16)
+    session.execute(
+        update(Task)
+        .where(Task.id.in_(task_ids))
+        .values(lease_token=token, worker_id=worker_id or None, due_at=until)
+    )
+    return Batch(token, tuple(task_ids), tuple(dict.fromkeys(subject_ids)))
+
+
+def _in_hand(batch: Batch) -> ColumnElement[bool]:
+    return and_(Task.id.in_(batch.task_ids), Task.lease_token == batch.token)
+
+
+def _host(url: str | None) -> str:
+    return (urlsplit(url or "").hostname or "").removeprefix("www.")

@@ -31,6 +31,25 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFC", kept.replace("đ", "d"))
 
 
+# oà, oè, uỳ at the end of a syllable may carry the tone on either vowel; `qu` is a consonant.
+_TONE = re.compile(r"(?<![qQ])([ou])([àáảãạèéẻẽẹỳýỷỹỵ])(?!\w)")
+_ON_FIRST = {"oa": "òóỏõọ", "oe": "òóỏõọ", "uy": "ùúủũụ"}
+_ON_SECOND = {"a": "àáảãạ", "e": "èéẻẽẹ", "y": "ỳýỷỹỵ"}
+
+
+def place_tones(lowered: str) -> str:
+    """Return lower-case NFC text with the tone of oa, oe, uy on the first vowel: `hoà` as `hòa`."""
+    return _TONE.sub(_on_first, lowered)
+
+
+def _on_first(match: re.Match[str]) -> str:
+    first, toned = match.groups()
+    for plain, row in _ON_SECOND.items():
+        if toned in row and first + plain in _ON_FIRST:
+            return _ON_FIRST[first + plain][row.index(toned)] + plain
+    return match.group()
+
+
 def words(text: str) -> list[str]:
     """Return the folded words of `text`, in order."""
     return _WORD.findall(fold(text))

@@ -56,6 +56,7 @@ class ReferralState(StrEnum):
 class TaskKind(StrEnum):
     SCORE = "score"
     INDEX = "index"
+    CRAWL = "crawl"
 
 
 class RunKind(StrEnum):

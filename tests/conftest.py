@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import secrets
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
+from search.engine import SearchEngine
+from search.open import open_engine
 from store.keys import Keys
 from store.migrate import migrate
 from store.records import Records
@@ -19,8 +21,11 @@ from store.records import Records
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("KIEMTIN_TEST_SHARED", ROOT.parent / "shared"))
 POSTGRES = os.environ.get(
-    "KIEMTIN_TEST_POSTGRES_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
+    "KIEMTIN_TEST_DATABASE_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
 )
+REQUIRED = bool(os.environ.get("KIEMTIN_TEST_REQUIRE_SERVERS"))
+
+ELASTICSEARCH = os.environ.get("KIEMTIN_TEST_ELASTICSEARCH_URL", "")
 
 
 def shared(relative: str) -> Path:
@@ -31,6 +36,11 @@ def shared(relative: str) -> Path:
     if not path.exists():
         pytest.skip(f"{path} is absent; set KIEMTIN_TEST_SHARED to the folder that holds it")
     return path
+
+
+def absent(reason: str) -> None:
+    """Skip a test whose server is not there; where servers are required, that is a failure."""
+    (pytest.fail if REQUIRED else pytest.skip)(reason)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -58,7 +68,7 @@ def postgres() -> Iterator[Records]:
         with server.connect() as connection:
             connection.execute(text(f"CREATE DATABASE {name}"))
     except OperationalError:
-        pytest.skip("no PostgreSQL answers; apt-get install postgresql, or set KIEMTIN_TEST_POSTGRES_URL")
+        absent("no PostgreSQL answers; apt-get install postgresql, or set KIEMTIN_TEST_DATABASE_URL")
     records = Records(server.url.set(database=name).render_as_string(hide_password=False))
     migrate(records)
     yield records
@@ -73,6 +83,32 @@ def records(request: pytest.FixtureRequest) -> Records:
     """The same records on both databases."""
     found: Records = request.getfixturevalue(request.param)
     return found
+
+
+@pytest.fixture(scope="session")
+def elasticsearch() -> str:
+    """The URL of a running Elasticsearch."""
+    if not ELASTICSEARCH:
+        absent("no Elasticsearch is named; set KIEMTIN_TEST_ELASTICSEARCH_URL (http://127.0.0.1:9200, say)")
+    return ELASTICSEARCH
+
+
+@pytest.fixture(scope="module")
+def elastic_engines(elasticsearch: str) -> Iterator[Callable[[], SearchEngine]]:
+    """Make empty engines, each with an index of its own that is gone afterwards."""
+    from elasticsearch import Elasticsearch
+
+    names: list[str] = []
+
+    def make() -> SearchEngine:
+        names.append(f"kiemtin-test-{secrets.token_hex(6)}")
+        return open_engine(elasticsearch, names[-1])
+
+    yield make
+    with Elasticsearch(elasticsearch) as client:
+        for name in names:
+            for index in client.indices.get(index=f"{name}*", allow_no_indices=True):
+                client.indices.delete(index=index)
 
 
 @pytest.fixture

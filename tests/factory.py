@@ -11,7 +11,10 @@ from sqlalchemy import select
 from classifier.load import load
 from classifier.model import Model
 from classifier.policy import Policy, load_policy
-from kiemtin.worker import Worker
+from kiemtin.work.crew import Crew
+from kiemtin.work.index import Indexing
+from kiemtin.work.score import Scoring
+from kiemtin.work.station import Station
 from review.permissions import Person
 from search.engine import SearchEngine
 from store.ingest import Accepted, Incoming, accept, clean
@@ -55,7 +58,22 @@ def policy() -> Policy:
 class NoEngine:
     """Stands where a test does not search: takes documents and forgets them."""
 
-    def put(self, documents: object) -> None: ...
+    def put(self, documents: object) -> dict[int, str]:
+        return {}
+
+    def delete(self, post_ids: object) -> None: ...
+
+
+def stations(records: Records, engine: SearchEngine | None = None) -> list[Station]:
+    """Return the stations that score with the shipped model and index, into nothing unless there is an engine."""
+    return [Scoring(records, model(), policy()), Indexing(records, engine or NoEngine())]  # type: ignore[arg-type]
+
+
+def work(records: Records, engine: SearchEngine | None = None) -> Crew:
+    """Do all work owed, and return the crew that did it."""
+    crew = Crew(records, stations(records, engine))
+    crew.until_idle()
+    return crew
 
 
 class Place:
@@ -100,7 +118,7 @@ class Place:
 
     def work(self, engine: SearchEngine | None = None) -> None:
         """Do all work owed, with the shipped model."""
-        Worker(self.records, engine or NoEngine(), model(), policy()).until_idle()  # type: ignore[arg-type]
+        work(self.records, engine)
 
     def cases(self) -> list[Case]:
         """Return all cases, first to review first."""

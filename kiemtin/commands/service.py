@@ -5,8 +5,9 @@ from __future__ import annotations
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,9 @@ from kiemtin import log as logs
 from kiemtin.house import House
 from kiemtin.screen import bar, say, show_counters, show_found
 from kiemtin.settings import Settings, SettingsError, load
+from store import tasks
+from store.records import lock
+from store.vocabulary import TaskKind
 
 if TYPE_CHECKING:
     from crawlers.sources import SourceEntry
@@ -28,6 +32,7 @@ log = structlog.get_logger("kiemtin.service")
 Port = Annotated[
     int | None, typer.Option(help="Cổng máy chủ nghe; mặc định KIEMTIN_PORT.", show_default=False)
 ]
+_DEFAULT = (TaskKind.SCORE, TaskKind.INDEX)
 Quiet = Annotated[bool, typer.Option("--quiet", help="Không vẽ thanh tiến độ.")]
 
 
@@ -47,7 +52,6 @@ def demo(
     from crawlers import sample_site
     from crawlers import sources as source_list
     from crawlers.crawl import crawl as run_crawl
-    from kiemtin.worker import only_worker
 
     settings = load()
     logs.configure(settings)
@@ -58,45 +62,34 @@ def demo(
     _welcome(house)
     site = sample_site.serve(settings.host, settings.demo_port)
     try:
-        with only_worker(house.records, settings.data_dir):
-            entries = source_list.parse(sample_site.sources(site.url))
-            with bar("Thu thập trang mẫu") as move:
-                counters = run_crawl(
-                    house.records, settings.archive_path, house.keys, entries, on_progress=move
-                )
-            with bar("Chấm và lập chỉ mục") as move:
-                house.worker().until_idle(lambda done, left: move(done, done + left))
+        entries = source_list.parse(sample_site.sources(site.url))
+        with bar("Thu thập trang mẫu") as move:
+            counters = run_crawl(house.records, settings.archive_path, house.keys, entries, on_progress=move)
+        with bar("Chấm và lập chỉ mục") as move:
+            house.crew(_DEFAULT).until_idle(lambda done, left: move(done, done + left))
         show_counters("Thu thập", counters)
         show_found(house.records)
     finally:
         site.stop()
     if serve_after:
-        with _stopping(), only_worker(house.records, settings.data_dir), _working(house):
+        with _stopping(), _working(house, _DEFAULT):
             _serve(house, port)
 
 
 def run(port: Port = None) -> None:
     """Chạy trọn dịch vụ trong một tiến trình: thu thập theo lịch, chấm, lập chỉ mục, mở bàn duyệt."""
-    from kiemtin.scheduler import CrawlSchedule
-    from kiemtin.worker import only_worker
-
     settings = load()
     logs.configure(settings)
     house = House(settings)
     _welcome(house)
-    with _stopping(), only_worker(house.records, settings.data_dir), _working(house):
-        if settings.sources_file.exists():
-            _sync_sources(house)
-            schedule = CrawlSchedule(settings.crawl_minutes)
-            schedule.start()
-        else:
-            say(f"Chưa có {settings.sources_file}: không thu thập. Xem docs/operator.md để thêm nguồn.")
-            schedule = None
-        try:
-            _serve(house, port)
-        finally:
-            if schedule is not None:
-                schedule.stop()
+    queues: Sequence[TaskKind] = _DEFAULT
+    if settings.sources_file.exists():
+        _sync_sources(house)
+        queues = tuple(TaskKind)
+    else:
+        say(f"Chưa có {settings.sources_file}: không thu thập. Xem docs/operator để thêm nguồn.")
+    with _stopping(), _working(house, queues):
+        _serve(house, port)
 
 
 def serve(port: Port = None) -> None:
@@ -110,58 +103,99 @@ def serve(port: Port = None) -> None:
 
 
 def work(
+    queues: Annotated[
+        str, typer.Option(help="Hàng việc, cách nhau bằng dấu phẩy: score, index, crawl.")
+    ] = ",".join(_DEFAULT),
     until_idle: Annotated[bool, typer.Option("--until-idle", help="Dừng khi hết việc.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Chỉ chấm bài và lập chỉ mục, cho đến khi được bảo dừng."""
-    from kiemtin.worker import only_worker
+    """Làm việc trong các hàng việc; chạy bao nhiêu tiến trình, trên bao nhiêu máy cũng được.
 
+    Dừng bằng Ctrl+C hay SIGTERM: việc đang làm dở được làm xong. Tiến trình bị ngắt thì việc của nó trở
+    lại hàng.
+    """
     settings = load()
     logs.configure(settings)
     house = House(settings)
     house.require_ready()
-    with _stopping() as stop, only_worker(house.records, settings.data_dir):
-        worker = house.worker()
+    kinds = _queues(queues)
+    if TaskKind.CRAWL in kinds:
+        _sync_sources(house)
+    with _stopping() as stop:
+        crew = house.crew(kinds)
         if until_idle:
             with bar("Chấm và lập chỉ mục", quiet=quiet) as move:
-                worker.until_idle(lambda done, left: move(done, done + left))
+                crew.until_idle(lambda done, left: move(done, done + left))
         else:
-            log.info("work.started")
-            worker.forever(stop)
-        log.info("work.stopped", **worker.counters)
+            log.info("work.started", queues=kinds)
+            crew.forever(stop)
+        log.info("work.stopped", **crew.counters)
 
 
 def crawl(
     source: Annotated[
         list[str] | None, typer.Option(help="Chỉ nguồn này; dùng được nhiều lần.", show_default=False)
     ] = None,
+    due: Annotated[bool, typer.Option("--due", help="Chỉ các nguồn đã đến lượt.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Thu thập một lượt mọi nguồn đang bật trong sources.yaml."""
+    """Thu thập một lượt các nguồn đang bật trong sources.yaml, trừ nguồn tiến trình khác đang thu thập."""
     from crawlers.crawl import crawl as run_crawl
     from crawlers.sources import SourcesError
+    from kiemtin.work.crawl import Claimed
+    from kiemtin.work.crew import Crew
 
     settings = load()
     logs.configure(settings)
     house = House(settings)
     house.require_ready()
-    entries = _sync_sources(house)
+    entries = [entry for entry in _sync_sources(house) if entry.enabled]
     if source:
         unknown = set(source) - {entry.name for entry in entries}
         if unknown:
-            raise SourcesError(f"Không có nguồn {', '.join(sorted(unknown))} trong danh sách.")
+            raise SourcesError(f"Không có nguồn {', '.join(sorted(unknown))} đang bật trong danh sách.")
         entries = [entry for entry in entries if entry.name in source]
-    with bar("Thu thập", quiet=quiet) as move:
-        counters = run_crawl(
-            house.records,
-            settings.archive_path,
-            house.keys,
-            [entry for entry in entries if entry.enabled],
-            on_progress=move,
-            contact=settings.contact,
-        )
+    claimed = Claimed(house.records)
+    with Crew(house.records, [claimed]).alive():
+        names = claimed.take(None if due else _ids(house, entries))
+        entries = [entry for entry in entries if entry.name in names]
+        if not entries:
+            say("Không có nguồn nào để thu thập lúc này: chưa đến lượt, hoặc tiến trình khác đang thu thập.")
+            return
+        with bar("Thu thập", quiet=quiet) as move:
+            counters = run_crawl(
+                house.records,
+                settings.archive_path,
+                house.keys,
+                entries,
+                on_progress=move,
+                contact=settings.contact,
+            )
+        claimed.finish(timedelta(minutes=settings.crawl_minutes))
     if not quiet:
         show_counters("Thu thập", counters)
+
+
+def _queues(given: str) -> tuple[TaskKind, ...]:
+    kinds = []
+    for name in filter(None, (part.strip() for part in given.split(","))):
+        try:
+            kinds.append(TaskKind(name))
+        except ValueError as error:
+            raise SettingsError(f"Không có hàng việc {name!r}; có: {', '.join(TaskKind)}.") from error
+    if not kinds:
+        raise SettingsError(f"Chọn ít nhất một hàng việc: {', '.join(TaskKind)}.")
+    return tuple(kinds)
+
+
+def _ids(house: House, entries: Sequence[SourceEntry]) -> list[int]:
+    from sqlalchemy import select
+
+    from store.tables import Source
+
+    with house.records.read() as session:
+        names = [entry.name for entry in entries]
+        return list(session.scalars(select(Source.id).where(Source.name.in_(names))))
 
 
 def _welcome(house: House) -> None:
@@ -178,7 +212,9 @@ def _sync_sources(house: House) -> list[SourceEntry]:
 
     entries = source_list.load(house.settings.sources_file)
     with house.records.write() as session:
+        lock(session, "sources")
         source_list.sync(session, entries)
+        tasks.plan_crawls(session)
     return entries
 
 
@@ -218,10 +254,10 @@ def _require_free(host: str, port: int, setting: str) -> None:
 
 
 @contextmanager
-def _working(house: House) -> Iterator[None]:
-    """Work in a thread beside the server; at the end the batch in hand is finished."""
+def _working(house: House, queues: Sequence[TaskKind]) -> Iterator[None]:
+    """Work in threads beside the server; at the end the batches in hand are finished."""
     stop = threading.Event()
-    thread = threading.Thread(target=house.worker().forever, args=(stop,), name="worker")
+    thread = threading.Thread(target=house.crew(queues).forever, args=(stop,), name="crew")
     with ExitStack() as stack:
         stack.callback(thread.join)
         stack.callback(stop.set)

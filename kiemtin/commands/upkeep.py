@@ -1,7 +1,8 @@
-"""Commands that keep an installation: migrate, reindex, source, settings, model train."""
+"""Commands that keep an installation: migrate, source, settings, model train."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -12,11 +13,13 @@ from kiemtin.house import House
 from kiemtin.screen import bar, out, say
 from kiemtin.settings import Settings, load
 
+# A password that stands in an address.
+_PASSWORD = re.compile(r"(://[^/@,\s]*:)[^/@,]*@")
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to `app`."""
     app.command()(migrate)
-    app.command()(reindex)
     app.command(name="settings")(show_settings)
     sources = typer.Typer(help="Nguồn thu thập.", no_args_is_help=True)
     sources.command(name="list")(list_sources)
@@ -27,24 +30,45 @@ def register(app: typer.Typer) -> None:
     app.add_typer(models, name="model")
 
 
-def migrate() -> None:
-    """Đưa cơ sở dữ liệu về đúng phiên bản này; chạy lại không đổi gì."""
+def migrate(
+    source: Annotated[
+        str, typer.Option("--from", metavar="URL", help="Chuyển từ cơ sở dữ liệu này…", show_default=False)
+    ] = "",
+    target: Annotated[
+        str, typer.Option("--to", metavar="URL", help="…sang cơ sở dữ liệu trống này.", show_default=False)
+    ] = "",
+) -> None:
+    """Đưa cơ sở dữ liệu về đúng phiên bản này; chạy lại không đổi gì.
+
+    Với --from và --to: chuyển mọi dòng sang một cơ sở dữ liệu khác (sqlite:///TỆP, postgresql://…), đọc lại
+    để so, đi hết chuỗi kiểm toán ở cả hai bên. Dừng dịch vụ trước; sau đó đặt KIEMTIN_DATABASE_URL rồi chạy
+    `kiemtin reindex`.
+    """
+    if source or target:
+        _transfer(source, target)
+        return
     password = House(load()).prepare()
     say("Cơ sở dữ liệu đã sẵn sàng.")
     if password is not None:
         say(f"Tài khoản quản trị đầu tiên: admin   mật khẩu dùng một lần: {password}")
 
 
-def reindex() -> None:
-    """Dựng lại chỉ mục tìm kiếm từ cơ sở dữ liệu, trong khi tìm kiếm vẫn chạy."""
-    from kiemtin import documents
+def _transfer(source: str, target: str) -> None:
+    from store.records import Records
+    from store.transfer import TransferError, transfer
 
-    house = House(load())
-    house.require_ready()
-    with house.records.read() as session, bar("Lập lại chỉ mục") as move:
-        total = documents.count(session)
-        house.engine.rebuild(documents.every(session), progress=lambda done: move(done, total))
-    say(f"Chỉ mục có {house.engine.count()} bài.")
+    if not (source and target) or source == target:
+        raise TransferError("Cần cả --from và --to, là hai cơ sở dữ liệu khác nhau.")
+    ours, theirs = Records(source), Records(target)
+    ours.check()
+    theirs.check()
+    with bar("Chuyển cơ sở dữ liệu") as move:
+        counts = transfer(ours, theirs, move)
+    table = Table("bảng", "số dòng", title="Đã chuyển và so lại", title_justify="left")
+    for name, number in counts.items():
+        table.add_row(name, f"{number:,}".replace(",", "."))
+    out.print(table)
+    say("Chuỗi kiểm toán khớp ở cả hai bên. Đặt KIEMTIN_DATABASE_URL rồi chạy `kiemtin reindex`.")
 
 
 def show_settings() -> None:
@@ -52,7 +76,8 @@ def show_settings() -> None:
     settings = load()
     table = Table("biến", "giá trị", "ý nghĩa")
     for name, field in Settings.model_fields.items():
-        table.add_row(f"KIEMTIN_{name.upper()}", str(getattr(settings, name)), field.description or "")
+        shown = _PASSWORD.sub(r"\1***@", str(getattr(settings, name)))
+        table.add_row(f"KIEMTIN_{name.upper()}", shown, field.description or "")
     out.print(table)
 
 

@@ -7,10 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
+from api import views
 from api.auth import Who, desk_of
 from review import case_page, decision, queue
 from review.permissions import Action, may
 from review_ui.page import page
+from search.engine import SearchError
 
 router = APIRouter()
 PAGE = 50
@@ -24,6 +26,18 @@ def case(request: Request, who: Who, case_id: int) -> Response:
         shown = case_page.load(session, who.person, case_id)
     lead = may(who.person, Action.LEAD)
     return page(request, "case.html", who, shown=shown, lane=queue.ALL, lead=lead)
+
+
+@router.get("/cases/{case_id}/similar")
+def similar(request: Request, who: Who, case_id: int) -> Response:
+    """Show posts that are like the one of a case, a part of its page; it does not wait for the engine."""
+    desk = desk_of(request)
+    try:
+        with desk.records.read() as session:
+            found = views.similar(session, who.person, desk.engine, case_id)
+    except SearchError:
+        return page(request, "similar.html", who, found=[], down=True)
+    return page(request, "similar.html", who, found=found, down=False)
 
 
 @router.post("/cases/{case_id}/take")

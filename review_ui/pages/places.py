@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api import views
+from api import pipeline, views
 from api.auth import Who, desk_of
 from api.routes import Asked
 from review_ui import render
@@ -27,12 +27,14 @@ def search(request: Request, who: Who, asked: Annotated[Asked, Query()]) -> Resp
     with desk.records.read() as session:
         posts = views.posts(session, ids)
         cases = views.case_ids(session, ids)
+        lag = pipeline.index_lag(session, desk.clock())
+    late = int(lag.total_seconds() // 60) if lag > pipeline.LATE else 0
     # Two years fill the width; older weeks are found by narrowing the time.
     weeks = render.each_week(found.weeks)
     top = max((number for _, number in weeks), default=0) or 1
     return page(
         request, "search.html", who, asked=asked, found=found, posts=posts, cases=cases, weeks=weeks, top=top,
-        filters=_FILTERS, chosen={name: getattr(asked, name) for name in _FILTERS},
+        filters=_FILTERS, late=late, chosen={name: getattr(asked, name) for name in _FILTERS},
     )  # fmt: skip
 
 

@@ -6,7 +6,9 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,13 +56,13 @@ class Program:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def run(self, *arguments: str, expect: int = 0) -> str:
-        """Run a command to its end and return what it printed."""
+    def run(self, *arguments: str, expect: int | None = 0) -> str:
+        """Run a command to its end and return what it printed; `expect` is its status, None for any."""
         done = subprocess.run(
             [sys.executable, "-m", "kiemtin", *arguments], cwd=self.folder, env=self.environment,
             capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
-        assert done.returncode == expect, (
+        assert expect is None or done.returncode == expect, (
             f"{arguments} ended {done.returncode}:\n{done.stdout}\n{done.stderr}"
         )
         return done.stdout + done.stderr
@@ -90,3 +92,11 @@ class Program:
                 except subprocess.TimeoutExpired:
                     continue
         raise AssertionError("the server never became well")
+
+
+def wait_for(happened: Callable[[], bool], seconds: float = 30) -> None:
+    """Look again and again until it happened; raise when it does not."""
+    pause, deadline = threading.Event(), time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, "it never happened"
+        pause.wait(0.05)

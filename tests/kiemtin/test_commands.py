@@ -13,8 +13,10 @@ import pytest
 from sqlalchemy import select, text
 
 from crawlers import sample_site
+from store import tasks
 from store.tables import Post, Run
-from tests.kiemtin.program import Program
+from tests.factory import HARMFUL
+from tests.kiemtin.program import Program, wait_for
 
 
 @pytest.fixture
@@ -34,6 +36,8 @@ def test_help_teaches_every_command(program: Program) -> None:
         "score",
         "migrate",
         "reindex",
+        "status",
+        "search",
         "source",
         "user",
         "audit",
@@ -185,13 +189,35 @@ def test_a_port_that_is_taken_is_said_before_any_work(program: Program, setting:
     assert not (program.folder / "var").exists()
 
 
-def test_a_second_worker_on_one_folder_is_refused(program: Program) -> None:
-    program.run("migrate")
-    process = program.start("work")
+def test_two_workers_share_the_queues_and_say_so(program: Program) -> None:
+    (program.folder / "posts.jsonl").write_text(
+        "\n".join(json.dumps({"id": i, "text": f"{i} {HARMFUL[i % len(HARMFUL)]}"}) for i in range(300))
+    )
+    program.run("import", "posts.jsonl", "--quiet")
+    processes = [program.start("work", "--queues", "score,index") for _ in range(2)]
     try:
-        while not (program.folder / "var" / "work.lock").exists():
-            assert process.poll() is None
-        assert "Đã có một tiến trình" in program.run("work", "--until-idle", expect=2)
+        wait_for(lambda: "300 bài" in program.run("status", expect=None), 60)
+        assert program.run("status").count("chấm, lập chỉ mục") == 2
+        assert "Chỉ mục khớp" in program.run("search", "doctor")
     finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+        for process in processes:
+            process.send_signal(signal.SIGTERM)
+        assert [process.wait(60) for process in processes] == [0, 0]
+    assert "không có: chạy" in program.run("status", expect=1)
+    assert "Không có hàng việc" in program.run("work", "--queues", "score,x", expect=2)
+
+
+def test_a_crawl_leaves_alone_what_another_crawls(program: Program) -> None:
+    site = sample_site.serve()
+    try:
+        (program.folder / "sources.yaml").write_text(json.dumps(sample_site.sources(site.url)))
+        program.run("migrate")
+        program.run("crawl", "--quiet")
+        assert "Không có nguồn nào" in program.run("crawl", "--due")
+        records = program.records()
+        with records.write() as session:
+            assert tasks.take_crawls(session, "elsewhere", range(1, 10)) is not None
+        assert "Không có nguồn nào" in program.run("crawl")
+        records.close()
+    finally:
+        site.stop()

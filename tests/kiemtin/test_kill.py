@@ -19,11 +19,12 @@ from sqlalchemy import func, select
 
 from api import accounts
 from crawlers import sample_site
+from kiemtin.doctor import examine
 from search.open import open_engine
 from store import audit, tasks
 from store.archive import Archive
 from store.records import Records
-from store.tables import Activity, Assessment, Capture, Case, Decision, Event, Post, Rejection, Run
+from store.tables import Activity, Assessment, Capture, Case, Decision, Event, Post, Rejection, Run, Worker
 from store.vocabulary import Role
 from tests.factory import HARMFUL, HARMLESS
 from tests.kiemtin.program import Program
@@ -185,12 +186,16 @@ def _nothing_lost_or_repeated(program: Program, records: Records, good: int, ack
         ):
             assert session.scalar(rows) == len(kept)
         assert audit.verify(session).ok
-        assert tasks.waiting(session) == {"failed": 0}
+        assert all(
+            not (q.waiting or q.parked) for kind, q in tasks.queues(session).items() if kind != "crawl"
+        )
+        assert session.scalar(select(func.count()).select_from(Worker)) == 0
         captures = session.scalars(select(Capture)).all()
     archive = Archive(program.folder / "var" / "archive")
     for capture in captures:
         archive.read(capture.warc, capture.offset)
     engine = open_engine(f"tantivy:{program.folder / 'var' / 'search'}")
-    assert engine.count() == len(keys)
+    found = examine(records, engine)
+    assert (found.clean, found.index) == (True, len(keys)), found
     engine.close()
     assert acknowledged, "the reviewer never decided anything: the test did not test"

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
-from store import cluster, tasks
+from store import cluster
 from store.ingest import Accepted, Incoming, PostRefused, accept, clean
 from store.keys import Keys
 from store.records import Records
@@ -179,48 +178,6 @@ def test_a_batch_that_fails_leaves_nothing(door: Door) -> None:
         accept(session, door.source_id, [door.post("a", GARLIC)], door.keys)
         raise RuntimeError
     assert (door.count(Post), door.count(Task), door.count(Cluster), door.count(Band)) == (0, 0, 0, 0)
-
-
-def test_work_is_taken_once_and_comes_back_when_its_worker_is_gone(door: Door) -> None:
-    door.take(door.post("a", GARLIC), door.post("b", OTHER))
-
-    def take(session: Session) -> tasks.Batch | None:
-        return tasks.take(session, TaskKind.SCORE, 10)
-
-    with door.records.write() as session:
-        batch = take(session)
-        assert batch is not None
-        assert len(batch.post_ids) == 2
-    with door.records.write() as session:
-        assert take(session) is None
-        assert tasks.release_all(session) == 2
-        again = take(session)
-        assert again is not None
-        tasks.finish(session, batch)
-        assert tasks.waiting(session)[TaskKind.SCORE] == 2, (
-            "a batch taken over is not the old worker's to finish"
-        )
-        tasks.finish(session, again)
-        assert tasks.waiting(session) == {"failed": 0}
-
-
-def test_a_failing_task_waits_longer_each_time_and_is_given_up_at_last(door: Door) -> None:
-    door.take(door.post("a", GARLIC))
-    for attempt in range(tasks.MAX_ATTEMPTS):
-        with door.records.write() as session:
-            session.scalars(select(Task)).one().due_at = datetime.now(UTC)
-        with door.records.write() as session:
-            batch = tasks.take(session, TaskKind.SCORE, 1)
-            assert batch is not None
-            tasks.fail(session, batch, batch.post_ids[0], "hỏng")
-            task = session.scalars(select(Task)).one()
-            assert task.due_at > datetime.now(UTC)
-            assert task.attempts == attempt + 1
-    with door.records.write() as session:
-        session.scalars(select(Task)).one().due_at = datetime.now(UTC)
-        session.flush()
-        assert tasks.take(session, TaskKind.SCORE, 1) is None
-        assert tasks.waiting(session) == {"failed": 1}
 
 
 @given(st.text())

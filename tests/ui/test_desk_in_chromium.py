@@ -18,14 +18,14 @@ from sqlalchemy import func, select
 
 from api import accounts
 from api.desk import Desk
-from kiemtin.worker import Worker
 from review_ui.app import create_app
+from search.engine import SearchEngine
 from search.open import open_engine
 from store.archive import Archive
 from store.migrate import migrate
 from store.records import Records
 from store.tables import Decision
-from tests.factory import HARMFUL, HARMLESS, Place, model, policy
+from tests.factory import HARMFUL, HARMLESS, Place, work
 
 pytest.importorskip(
     "playwright.sync_api", reason="playwright is not installed; pip install 'kiemtin[browser]'"
@@ -52,7 +52,7 @@ class Running:
     url: str
     records: Records
     password: str
-    worker: Worker
+    engine: SearchEngine
     console: list[str] = field(default_factory=list)
     elsewhere: list[str] = field(default_factory=list)
 
@@ -64,8 +64,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
     engine = open_engine(f"tantivy:{tmp_path / 'search'}")
     place = Place(records)
     place.take(*HARMFUL, HARMLESS)
-    worker = Worker(records, engine, model(), policy())
-    worker.until_idle()
+    work(records, engine)
     password = accounts.ensure_admin(records)
     assert password is not None
     app = create_app(Desk(records, engine, Archive(tmp_path / "archive")))
@@ -76,7 +75,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
         thread.join(0.01)
         assert thread.is_alive(), "the server did not start"
     port = server.servers[0].sockets[0].getsockname()[1]
-    yield Running(f"http://127.0.0.1:{port}", records, password, worker)
+    yield Running(f"http://127.0.0.1:{port}", records, password, engine)
     server.should_exit = True
     thread.join()
     engine.close()
@@ -172,7 +171,7 @@ def test_a_reviewer_decides_ten_cases_by_keyboard_finds_a_post_and_sees_the_trai
         press(page, "d")
     assert decisions(running) == 10
 
-    running.worker.until_idle()
+    work(running.records, running.engine)
     page.keyboard.press("/")
     page.wait_for_url("**/search**")
     page.keyboard.press("/")

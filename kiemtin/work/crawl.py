@@ -1,0 +1,87 @@
+"""Crawls that are due. Each runs in a process of its own: its event loop can start only once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterable
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import select
+
+from kiemtin.work.station import Hand
+from store import tasks
+from store.records import Records
+from store.tables import Run, Source
+from store.vocabulary import RunState, TaskKind
+
+log = structlog.get_logger("kiemtin.work")
+
+
+class Crawling:
+    """The queue `crawl`; see `kiemtin.work.station.Station`. The process started leases its sources."""
+
+    kind = TaskKind.CRAWL
+
+    def __init__(self, records: Records) -> None:
+        self.records = records
+        self.hand = Hand()
+        self._running: subprocess.Popen[bytes] | None = None
+        self._stopped = False
+
+    def once(self) -> int:
+        """Crawl what is due, and wait for the end of it."""
+        with self.records.read() as session:
+            due = tasks.crawls_due(session)
+        if not due or self._stopped:
+            return 0
+        self._running = subprocess.Popen([sys.executable, "-m", "kiemtin", "crawl", "--due", "--quiet"])
+        code = self._running.wait()
+        self.hand.counters["crawl/started"] += 1
+        if code:
+            self.hand.counters["crawl/failed"] += 1
+            log.warning("crawl.ended", code=code)
+        return due
+
+    def stop(self) -> None:
+        """Start no more, and let the one that runs finish its page."""
+        self._stopped = True
+        if self._running is not None and self._running.poll() is None:
+            self._running.terminate()
+
+
+class Claimed:
+    """The sources that this process crawls itself, for as long as `Crew.alive` keeps them."""
+
+    kind = TaskKind.CRAWL
+
+    def __init__(self, records: Records) -> None:
+        self.records = records
+        self.hand = Hand()
+
+    def take(self, source_ids: Iterable[int] | None) -> list[str]:
+        """Lease the crawls that are due, or those of `source_ids`; return the names of their sources."""
+        with self.records.write() as session:
+            batch = self.hand.batch = tasks.take_crawls(session, self.hand.worker_id, source_ids)
+            if batch is None:
+                return []
+            wanted = select(Source.name).where(Source.id.in_(batch.subject_ids)).order_by(Source.id)
+            return list(session.scalars(wanted))
+
+    def finish(self, every: timedelta) -> None:
+        """Let each fall due again after `every`, with the fault of its run if it had one."""
+        batch, self.hand.batch = self.hand.batch, None
+        if batch is None:
+            return
+        with self.records.write() as session:
+            for source_id in batch.subject_ids:
+                last = select(Run).where(Run.source_id == source_id).order_by(Run.id.desc()).limit(1)
+                run = session.scalar(last)
+                failed = run is not None and run.state == RunState.FAILED
+                error = "lượt thu thập không xong" if failed else None
+                tasks.put_off(session, batch, source_id, every, error)
+
+    def once(self) -> int:
+        """Do nothing: the command itself crawls."""
+        return 0

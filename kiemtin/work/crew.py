@@ -1,0 +1,162 @@
+"""One process at work: its stations in threads, its heart, and the duties of the whole that fall to it."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy.exc import SQLAlchemyError
+
+from kiemtin.work.crawl import Crawling
+from kiemtin.work.station import LONGEST_PAUSE, PAUSE, Resting, Station
+from review import queue
+from store import tasks, workers
+from store.records import Records
+from store.vocabulary import TaskKind
+
+log = structlog.get_logger("kiemtin.work")
+
+IDLE_SECONDS = 1.0
+KEEPING = "keeping"
+
+
+class Crew:
+    """The stations of one process. Any number of crews on any number of hosts share the queues."""
+
+    def __init__(self, records: Records, stations: Sequence[Station]) -> None:
+        self.records = records
+        self.stations = stations
+        self.trouble: dict[str, str] = {}
+        self.worker_id = ""
+
+    @property
+    def counters(self) -> Counter[str]:
+        """What all stations did since the start."""
+        return sum((station.hand.counters for station in self.stations), Counter())
+
+    def until_idle(self, progress: Callable[[int, int], None] = lambda done, left: None) -> None:
+        """Work in this thread until nothing is due. `progress` is told the tasks done and those left.
+
+        Raises `Resting` when a station cannot work.
+        """
+        done = 0
+        with self.alive():
+            while number := sum(station.once() for station in self.stations):
+                done += number
+                with self.records.read() as session:
+                    waiting = tasks.queues(session)
+                progress(done, waiting[TaskKind.SCORE].waiting * 2 + waiting[TaskKind.INDEX].waiting)
+
+    def forever(self, stop: threading.Event) -> None:
+        """Work until `stop` is set; the batches in hand are finished first."""
+        with self.alive():
+            threads = [
+                threading.Thread(target=self._work, args=(station, stop), name=f"work-{station.kind}")
+                for station in self.stations
+            ]
+            for thread in threads:
+                thread.start()
+            stop.wait()
+            for station in self.stations:
+                if isinstance(station, Crawling):
+                    station.stop()
+            for thread in threads:
+                thread.join()
+
+    @contextmanager
+    def alive(self) -> Iterator[None]:
+        """Be on the list of workers, and keep what is in hand, for as long as the block lasts."""
+        heart = BackgroundScheduler(timezone=UTC)
+        heart.add_job(
+            self._beat_quietly,
+            "interval",
+            seconds=workers.BEAT.total_seconds(),
+            next_run_time=datetime.now(UTC) + timedelta(seconds=1),
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+        )
+        self._join()
+        heart.start()
+        try:
+            yield
+        finally:
+            heart.shutdown(wait=True)
+            with suppress(SQLAlchemyError), self.records.write() as session:
+                workers.leave(session, self.worker_id)
+
+    def beat(self) -> None:
+        """Show that this process lives, keep what it has in hand, and do the duties that are its own."""
+        hands = [station.hand for station in self.stations]
+        with self.records.write() as session:
+            alive = workers.beat(session, self.worker_id, self.counters, self.trouble)
+            tasks.extend(session, [hand.batch.token for hand in hands if hand.batch is not None])
+            leads = alive and workers.lead(session, KEEPING, self.worker_id)
+        if not alive:
+            log.warning("work.taken_for_dead", worker=self.worker_id)
+            self._join()
+        elif leads:
+            self._keep()
+
+    def _join(self) -> None:
+        with self.records.write() as session:
+            workers.bury(session)
+            self.worker_id = workers.join(session, [station.kind for station in self.stations])
+        for station in self.stations:
+            station.hand.worker_id = self.worker_id
+
+    def _keep(self) -> None:
+        """Do what must be done once in the whole installation, however many crews there are."""
+        with self.records.write() as session:
+            dead = workers.bury(session)
+        if dead:
+            log.warning("work.buried", workers=dead)
+        with self.records.write() as session:
+            queue.expire(session, datetime.now(UTC))
+
+    def _beat_quietly(self) -> None:
+        try:
+            self.beat()
+        except SQLAlchemyError as error:
+            log.warning("work.records_down", error=str(getattr(error, "orig", error)))
+
+    def _work(self, station: Station, stop: threading.Event) -> None:
+        pause = PAUSE
+        while not stop.is_set():
+            try:
+                number = station.once()
+            except Resting as rest:
+                self._rest(station, str(rest), pause, stop)
+            except SQLAlchemyError as error:
+                self._let_go(station)
+                self._rest(station, f"cơ sở dữ liệu: {getattr(error, 'orig', error)}", pause, stop)
+            except Exception as error:
+                # A fault of ours must not end the station in silence; its batch lapses and is tried again.
+                log.exception("work.failed", queue=station.kind)
+                self._let_go(station)
+                self._rest(station, f"{type(error).__name__}: {error}", pause, stop)
+            else:
+                self.trouble.pop(station.kind, None)
+                pause = PAUSE
+                if not number:
+                    stop.wait(IDLE_SECONDS)
+                continue
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _rest(self, station: Station, why: str, pause: timedelta, stop: threading.Event) -> None:
+        if self.trouble.get(station.kind) != why:
+            log.warning("work.resting", queue=station.kind, why=why)
+        self.trouble[station.kind] = why[:500]
+        stop.wait(pause.total_seconds())
+
+    def _let_go(self, station: Station) -> None:
+        # No longer kept alive, so it lapses; where the database can be reached, it need not wait for that.
+        batch, station.hand.batch = station.hand.batch, None
+        if batch is not None:
+            with suppress(SQLAlchemyError), self.records.write() as session:
+                tasks.release_batch(session, batch)
