@@ -59,16 +59,18 @@ def _ours(files: list[Path], folder: Path) -> int:
     from crawlers.imports import run as imports
     from crawlers.imports.mapping import Mapping
     from crawlers.imports.rows import columns
+    from store.archive import Archive
     from store.keys import Keys
     from store.migrate import migrate
     from store.records import Records
 
     records = Records(f"sqlite:///{folder / 'ours.db'}")
     migrate(records)
+    archive = Archive(folder / "archive")
     rows = 0
     for path in files:
         plan = imports.Plan(path, Mapping.of(columns(path), {}), path.stem, "bench")
-        outcome = imports.run(records, folder / "archive", Keys(bytes(32)), plan)
+        outcome = imports.run(records, archive, Keys(bytes(32)), plan)
         rows += sum(outcome.counters.values())
     records.close()
     return rows

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 
 import structlog
 from scrapy.crawler import AsyncCrawlerProcess, Crawler
@@ -32,7 +31,7 @@ _ROBOTS = "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware"
 
 def crawl(
     records: Records,
-    archive_folder: Path,
+    archive: Archive,
     keys: Keys,
     entries: Sequence[SourceEntry],
     *,
@@ -46,7 +45,7 @@ def crawl(
     SIGTERM end it after the pages in hand. An article seen less than `revisit` ago is not fetched again.
     Who calls it holds the sources (`store.tasks.take_crawls`): no host is asked by two processes at once.
     """
-    with Archive(archive_folder) as archive:
+    with archive:
         _report_torn(records, archive)
         return _crawl(records, archive, keys, entries, on_progress, contact, revisit)
 

@@ -54,6 +54,11 @@ class House:
             settings.search_ca_file,
         )
 
+    def archive(self) -> Archive:
+        """Return the archive to read from, or to enter and write to."""
+        settings = self.settings
+        return Archive(settings.archive_path, remote=settings.archive_url, options=settings.archive_options)
+
     def crew(self, queues: Iterable[TaskKind]) -> Crew:
         """Return the stations of some queues, with the model and the policy of the settings."""
         from kiemtin.work.crew import Crew
@@ -83,7 +88,7 @@ class House:
         return Desk(
             records=self.records,
             engine=self.engine,
-            archive=Archive(self.settings.archive_path),
+            archive=self.archive(),
             secure_cookies=self.settings.secure_cookies,
             metrics_token=self.settings.metrics_token.get_secret_value(),
         )

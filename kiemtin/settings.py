@@ -43,6 +43,12 @@ class Settings(BaseSettings):
     search_api_key: SecretStr = Field(SecretStr(""), description="Khóa API Elasticsearch, thay cho mật khẩu.")
     search_ca_file: str = Field("", description="Tệp chứng thư CA của Elasticsearch.")
     archive_dir: Path | None = Field(None, description="Thư mục lưu trữ WARC.")
+    archive_url: str = Field(
+        "", description="Kho nhận các tệp WARC đã đóng: s3://bucket/…, file:///…; trống là chỉ thư mục."
+    )
+    archive_endpoint: str = Field("", description="Địa chỉ kho tương thích S3; trống là AWS.")
+    archive_key: str = Field("", description="Mã khóa truy cập kho.")
+    archive_secret: SecretStr = Field(SecretStr(""), description="Khóa bí mật của kho.")
     key_file: Path | None = Field(None, description="Tệp khóa (chế độ 0600), tự tạo lần đầu.")
     sources_file: Path = Field(Path("sources.yaml"), description="Danh sách nguồn.")
     model: str | None = Field(None, description="Thư mục mô hình; trống là mô hình đi kèm.")
@@ -78,6 +84,16 @@ class Settings(BaseSettings):
     @property
     def archive_path(self) -> Path:
         return self.archive_dir or self.data_dir / "archive"
+
+    @property
+    def archive_options(self) -> dict[str, object]:
+        """What the file system of `archive_url` is opened with; empty: what the machine provides."""
+        given = {
+            "endpoint_url": self.archive_endpoint,
+            "key": self.archive_key,
+            "secret": self.archive_secret.get_secret_value(),
+        }
+        return {name: value for name, value in given.items() if value}
 
     @property
     def key_path(self) -> Path:

@@ -6,23 +6,30 @@ import fcntl
 import hashlib
 import os
 import secrets
-import zlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
+import structlog
 from warcio.archiveiterator import ArchiveIterator
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
+from store.disk import sound_length, sync
+
+if TYPE_CHECKING:
+    from store.remote import Remote
+
+log = structlog.get_logger("kiemtin.archive")
+
 ROTATE_AT = 1 << 30
+_SEALED = ".warc.gz"
 _OPEN = ".open"
 _CHUNK = 1 << 20
-_GZIP = 31  # zlib window bits that mean: a gzip header and trailer
 
 
 class ArchiveError(Exception):
@@ -60,37 +67,79 @@ class Torn:
     length: int
 
 
+@dataclass(frozen=True)
+class Shipment:
+    """What went to the remote, by file name, and what stayed in the folder, with the reason."""
+
+    sent: tuple[str, ...] = ()
+    kept: dict[str, str] = field(default_factory=dict)
+
+
 class Archive:
     """A folder of WARC files with one writer each; open it as a context manager to write.
 
     A file being written is `NAME.warc.gz.open` and locked by its process; the lock goes with the
     process, so a later one takes the file up, cuts a torn last record off, says so in `torn`, and
-    goes on. At `rotate_at` bytes the file loses `.open` and is never touched again.
+    goes on. At `rotate_at` bytes the file loses `.open` and is never written to again.
+
+    With a `remote`, an fsspec URL such as `s3://bucket/prefix`, sealed files move there; then a file
+    is also sealed when its writer ends, so that other hosts can read it. `options` are those of the
+    file system, such as `key` and `secret`. Raises `ArchiveError` for a remote that cannot be used.
     """
 
-    def __init__(self, folder: Path, rotate_at: int = ROTATE_AT) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        rotate_at: int = ROTATE_AT,
+        remote: str = "",
+        options: Mapping[str, object] | None = None,
+    ) -> None:
         self.folder = folder
         self.rotate_at = rotate_at
         self.torn: list[Torn] = []
+        self._remote: Remote | None = None
+        if remote:
+            from store.remote import Remote
+
+            self._remote = Remote(remote, options or {})
         self._file: BinaryIO | None = None
         self._path = folder
 
     def __enter__(self) -> Archive:
         self.folder.mkdir(parents=True, exist_ok=True)
-        for path in sorted(self.folder.glob(f"*.warc.gz{_OPEN}")):
+        for path in sorted(self.folder.glob(f"*{_SEALED}{_OPEN}")):
             self._adopt(path)
+        self.ship()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._remote and self._file is not None and self._file.seek(0, os.SEEK_END):
+            self._seal(self._file, self._path)
         self.close()
+        self.ship()
 
     def close(self) -> None:
         """Let the file go; the next writer takes it up."""
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def ship(self) -> Shipment:
+        """Move all sealed files to the remote, if there is one.
+
+        What cannot go stays in the folder, is logged with the reason, and goes the next time: when the
+        archive is opened, when a file is sealed, and at the end.
+        """
+        if self._remote is None:
+            return Shipment()
+        shipment = self._remote.ship(sorted(self.folder.glob(f"*{_SEALED}")))
+        for name in shipment.sent:
+            log.info("archive.sent", warc=name)
+        for name, reason in shipment.kept.items():
+            log.warning("archive.unsent", warc=name, reason=reason)
+        return shipment
 
     def response(
         self, url: str, at: datetime, status: int, headers: Iterable[tuple[str, str]], body: bytes
@@ -117,6 +166,8 @@ class Archive:
             try:
                 record = next(iter(ArchiveIterator(file, check_digests="raise")))
                 body = record.content_stream().read()
+            except ArchiveError:
+                raise
             except StopIteration as error:
                 raise ArchiveError(f"{warc}: không có bản chụp ở vị trí {offset}") from error
             except Exception as error:  # the reader raises whatever gzip and its parser meet
@@ -170,24 +221,30 @@ class Archive:
             raise ArchiveError(f"Không ghi được vào {self._path.name}: {error}") from error
         stored = Stored(self._path.name.removesuffix(_OPEN), offset, file.tell() - offset, payload)
         if file.tell() >= self.rotate_at:
-            self._seal()
+            self._seal(file, self._path)
+            self._file = None
+            self.ship()
         return stored
 
     def _writable(self) -> BinaryIO:
         if self._file is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             stamp = datetime.now(UTC).strftime("%Y%m%d%H%M%S")
-            path = self.folder / f"kiemtin-{stamp}-{secrets.token_hex(4)}.warc.gz{_OPEN}"
-            file = path.open("xb+")
+            path = self.folder / f"kiemtin-{stamp}-{secrets.token_hex(4)}{_SEALED}{_OPEN}"
+            new = path.with_suffix(".new")
+            file = new.open("xb+")
+            # Locked before it has the name by which others take files up.
             fcntl.flock(file, fcntl.LOCK_EX)
-            _sync_folder(self.folder)
+            new.rename(path)
+            sync(self.folder)
             self._file, self._path = file, path
         return self._file
 
-    def _seal(self) -> None:
-        self.close()
-        self._path.rename(self._path.with_name(self._path.name.removesuffix(_OPEN)))
-        _sync_folder(self.folder)
+    def _seal(self, file: BinaryIO, path: Path) -> None:
+        # Renamed while locked: who gets the lock next finds the name gone and leaves the file alone.
+        path.rename(path.with_name(path.name.removesuffix(_OPEN)))
+        file.close()
+        sync(self.folder)
 
     def _adopt(self, path: Path) -> None:
         try:
@@ -196,16 +253,19 @@ class Archive:
             return  # sealed by its writer since the folder was listed
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            path.stat()
+        except (BlockingIOError, FileNotFoundError):
             file.close()
             return
         size = file.seek(0, os.SEEK_END)
-        sound = _sound_length(file, size)
+        sound = sound_length(file, size)
         if sound < size:
             file.truncate(sound)
             os.fsync(file.fileno())
             self.torn.append(Torn(path.name.removesuffix(_OPEN), sound, size - sound))
-        if self._file is None and sound < self.rotate_at and path.exists():
+        if self._remote and sound:
+            self._seal(file, path)
+        elif self._file is None and sound < self.rotate_at:
             self._file, self._path = file, path
         else:
             file.close()
@@ -218,6 +278,8 @@ class Archive:
                 return (self.folder / name).open("rb")
             except FileNotFoundError:
                 continue
+        if self._remote is not None:
+            return self._remote.open(warc)
         raise ArchiveError(f"Không thấy tệp {warc} trong {self.folder}")
 
 
@@ -232,61 +294,5 @@ def _digests(body: BinaryIO, head: bytes) -> tuple[str, str, int]:
     return payload.hexdigest(), block.hexdigest(), size
 
 
-def _sound_length(file: BinaryIO, size: int) -> int:
-    """Return how many bytes from the start are whole gzip members."""
-    # Nearly always the last member is whole and near the end: look there before reading it all.
-    window = min(size, 4 * _CHUNK)
-    file.seek(size - window)
-    tail = file.read(window)
-    at = tail.rfind(b"\x1f\x8b\x08")
-    while at != -1:
-        inflate = zlib.decompressobj(_GZIP)
-        try:
-            if inflate.decompress(tail[at:], 8) == b"WARC/1.1" and _ends_at(file, size - window + at) == size:
-                return size
-        except zlib.error:
-            pass
-        at = tail.rfind(b"\x1f\x8b\x08", 0, at)
-    sound = 0
-    while sound < size:
-        end = _ends_at(file, sound)
-        if end is None:
-            break
-        sound = end
-    return sound
-
-
-def _ends_at(file: BinaryIO, start: int) -> int | None:
-    """Return where the gzip member that begins at `start` ends, or None when it is torn."""
-    file.seek(start)
-    inflate = zlib.decompressobj(_GZIP)
-    consumed = 0
-    for chunk in _chunks(file):
-        try:
-            pending = chunk
-            while not inflate.eof and pending:
-                inflate.decompress(pending, _CHUNK)
-                pending = inflate.unconsumed_tail
-        except zlib.error:
-            return None
-        consumed += len(chunk)
-        if inflate.eof:
-            return start + consumed - len(inflate.unused_data)
-    return None
-
-
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    while chunk := file.read(_CHUNK):
-        yield chunk
-
-
 def _one_line(value: str) -> str:
     return value.replace("\r", " ").replace("\n", " ")
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

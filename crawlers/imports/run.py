@@ -97,7 +97,7 @@ def preview(plan: Plan) -> Preview:
 
 def run(
     records: Records,
-    archive_folder: Path,
+    archive: Archive,
     keys: Keys,
     plan: Plan,
     progress: Progress = lambda done, total: None,
@@ -114,7 +114,7 @@ def run(
     with records.read() as session:
         found = session.scalar(select(Run).where(Run.identity == plan.identity(sha256)))
     if found is None:
-        found, torn = _begin(records, archive_folder, plan, sha256)
+        found, torn = _begin(records, archive, plan, sha256)
     resumed_at = found.next_row
     if found.state == RunState.DONE:
         return Outcome(found.id, dict(found.counters), _rejected(found), resumed_at, True, torn)
@@ -147,11 +147,11 @@ def write_errors(session: Session, run_id: int, path: Path) -> int:
     return count
 
 
-def _begin(records: Records, archive_folder: Path, plan: Plan, sha256: str) -> tuple[Run, tuple[Torn, ...]]:
+def _begin(records: Records, archive: Archive, plan: Plan, sha256: str) -> tuple[Run, tuple[Torn, ...]]:
     now = datetime.now(UTC)
     url = plan.path.resolve().as_uri()
     media_type = f"application/x-{plan.path.suffix.lower().lstrip('.')}"
-    with Archive(archive_folder) as archive, plan.path.open("rb") as file:
+    with archive, plan.path.open("rb") as file:
         stored = archive.resource(url, now, media_type, file)
         torn = tuple(archive.torn)
     if stored.sha256 != sha256:

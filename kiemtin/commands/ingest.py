@@ -69,7 +69,7 @@ def import_file(
     house = House(settings)
     house.prepare()
     with bar(f"Nhập {file.name}", quiet=quiet) as move:
-        outcome = imports.run(house.records, settings.archive_path, house.keys, plan, move)
+        outcome = imports.run(house.records, house.archive(), house.keys, plan, move)
     if outcome.done_before:
         say(f"{file.name} đã nhập xong trước đây (lượt {outcome.run_id}); không có gì để làm.")
     elif outcome.resumed_at:

@@ -64,7 +64,7 @@ def demo(
     try:
         entries = source_list.parse(sample_site.sources(site.url))
         with bar("Thu thập trang mẫu") as move:
-            counters = run_crawl(house.records, settings.archive_path, house.keys, entries, on_progress=move)
+            counters = run_crawl(house.records, house.archive(), house.keys, entries, on_progress=move)
         with bar("Chấm và lập chỉ mục") as move:
             house.crew(_DEFAULT).until_idle(lambda done, left: move(done, done + left))
         show_counters("Thu thập", counters)
@@ -165,7 +165,7 @@ def crawl(
         with bar("Thu thập", quiet=quiet) as move:
             counters = run_crawl(
                 house.records,
-                settings.archive_path,
+                house.archive(),
                 house.keys,
                 entries,
                 on_progress=move,

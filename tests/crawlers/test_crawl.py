@@ -33,11 +33,12 @@ from datetime import timedelta
 from pathlib import Path
 from crawlers.crawl import crawl
 from crawlers.sources import parse
+from store.archive import Archive
 from store.keys import Keys
 from store.records import Records
 folder, entries, hours = Path(sys.argv[1]), json.loads(sys.argv[2]), float(sys.argv[3])
 records = Records(f"sqlite:///{folder / 'k.db'}")
-print(json.dumps(crawl(records, folder / "archive", Keys(bytes(32)), parse(entries), revisit=timedelta(hours=hours))))
+print(json.dumps(crawl(records, Archive(folder / "archive"), Keys(bytes(32)), parse(entries), revisit=timedelta(hours=hours))))
 """
 
 

@@ -31,7 +31,7 @@ def plan(path: Path, given: dict[str, str] | None = None, **changes: object) -> 
 
 
 def run(records: Records, folder: Path, made: imports.Plan) -> imports.Outcome:
-    return imports.run(records, folder / "archive", KEYS, made)
+    return imports.run(records, Archive(folder / "archive"), KEYS, made)
 
 
 def jsonl(path: Path, *rows: object) -> Path:
@@ -98,7 +98,7 @@ def test_a_stopped_import_goes_on_after_its_last_whole_batch(records: Records, t
             raise Stop
 
     with pytest.raises(Stop):
-        imports.run(records, tmp_path / "archive", KEYS, plan(path), stop_after)
+        imports.run(records, Archive(tmp_path / "archive"), KEYS, plan(path), stop_after)
     outcome = run(records, tmp_path, plan(path))
     assert outcome.resumed_at == 400
     assert outcome.counters == {"post/new": 429, "row/refused": 71}
@@ -219,7 +219,7 @@ def test_all_real_posts_land(sqlite: Records, tmp_path: Path) -> None:
     for name in ("posts_train", "posts_unlabelled"):
         path = shared(f"data/{name}.jsonl")
         rows = sum(1 for line in path.open("rb") if line.strip())
-        outcome = imports.run(sqlite, tmp_path / "archive", KEYS, plan(path))
+        outcome = imports.run(sqlite, Archive(tmp_path / "archive"), KEYS, plan(path))
         assert sum(outcome.counters.values()) == rows
         landed += rows - outcome.rejected
     assert number(sqlite, Post) == landed

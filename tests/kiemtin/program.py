@@ -94,7 +94,7 @@ class Program:
         raise AssertionError("the server never became well")
 
 
-def wait_for(happened: Callable[[], bool], seconds: float = 30) -> None:
+def wait_for(happened: Callable[[], bool], seconds: float = 240) -> None:
     """Look again and again until it happened; raise when it does not."""
     pause, deadline = threading.Event(), time.monotonic() + seconds
     while not happened():

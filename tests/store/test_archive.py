@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from hypothesis import given, settings
@@ -106,6 +108,25 @@ def test_two_writers_use_two_files(tmp_path: Path) -> None:
         first = _keep(one)
         with Archive(tmp_path) as other:
             assert _keep(other).warc != first.warc
+
+
+def test_a_file_that_its_writer_seals_meanwhile_is_not_taken_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Archive(tmp_path) as archive:
+        sealed = _keep(archive)
+    flock = fcntl.flock
+
+    def late(file: BinaryIO, how: int) -> None:
+        path = tmp_path / f"{sealed.warc}.open"
+        if path.exists():
+            path.rename(tmp_path / sealed.warc)
+        flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with Archive(tmp_path) as archive:
+        assert _keep(archive).warc != sealed.warc
+    assert (tmp_path / sealed.warc).stat().st_size == sealed.length
 
 
 def test_what_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
