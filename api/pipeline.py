@@ -41,9 +41,8 @@ class Overview:
     at: datetime
 
     def lag(self, kind: str) -> timedelta:
-        """Return since when the oldest task of a queue is owed; zero when nothing is."""
-        oldest = self.queues[kind].oldest
-        return max(timedelta(), self.at - oldest) if oldest is not None else timedelta()
+        """Return how far a queue is behind."""
+        return self.queues[kind].lag(self.at)
 
     @property
     def trouble(self) -> dict[str, str]:
@@ -74,8 +73,7 @@ def overview(session: Session, at: datetime) -> Overview:
 
 def index_lag(session: Session, at: datetime) -> timedelta:
     """Return how far the index is behind the records."""
-    oldest = tasks.queues(session)[TaskKind.INDEX].oldest
-    return max(timedelta(), at - oldest) if oldest is not None else timedelta()
+    return tasks.queues(session)[TaskKind.INDEX].lag(at)
 
 
 def retry(session: Session, person: Person, task_id: int, at: datetime) -> None:

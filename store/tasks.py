@@ -50,6 +50,10 @@ class Queue:
     parked: int = 0
     oldest: datetime | None = None
 
+    def lag(self, at: datetime) -> timedelta:
+        """Return how long before `at` the oldest task was owed; zero when nothing is."""
+        return max(timedelta(), at - self.oldest) if self.oldest is not None else timedelta()
+
 
 def take(
     session: Session, kind: TaskKind, limit: int, worker_id: str = "", lease: timedelta = LEASE

@@ -87,7 +87,7 @@ def run(port: Port = None) -> None:
         _sync_sources(house)
         queues = tuple(TaskKind)
     else:
-        say(f"Chưa có {settings.sources_file}: không thu thập. Xem docs/operator để thêm nguồn.")
+        say(f"Chưa có {settings.sources_file}: không thu thập. Xem docs/operator.md để thêm nguồn.")
     with _stopping(), _working(house, queues):
         _serve(house, port)
 
