@@ -47,7 +47,7 @@ def configure(settings: Settings) -> None:
         "scrapy",
         "twisted",
         "filelock",
-        "apscheduler",
+        "alembic.runtime.plugins",
         "uvicorn.access",
         "trafilatura",
         "htmldate",

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import subprocess
 from pathlib import Path
 
-import httpx
 import pytest
 from sqlalchemy import select, text
 
 from crawlers import sample_site
 from store import tasks
+from store.records import Records
 from store.tables import Post, Run
+from store.vocabulary import TaskKind
 from tests.factory import HARMFUL
 from tests.kiemtin.program import Program, wait_for
 
@@ -154,15 +154,9 @@ def test_run_crawls_scores_serves_and_ends_cleanly(program: Program) -> None:
     process = program.start("run")
     try:
         program.wait_until_well(process)
-        deadline = 600
-        while deadline:
-            metrics = httpx.get(f"{program.url}/metrics").text
-            if 'kiemtin_cases{state="queued"}' in metrics and 'kiemtin_tasks{kind="score"}' not in metrics:
-                break
-            try:
-                process.wait(0.1)
-            except subprocess.TimeoutExpired:
-                deadline -= 1
+        records = program.records()
+        wait_for(lambda: _crawled_and_worked(records))
+        records.close()
         process.send_signal(signal.SIGTERM)
         assert process.wait(180) == 0
     finally:
@@ -173,10 +167,18 @@ def test_run_crawls_scores_serves_and_ends_cleanly(program: Program) -> None:
         for line in (program.folder / "run.log").read_text().splitlines()
         if line.startswith("{")
     ]
-    assert {"crawl.started", "crawl.ended", "serve.stopped"} <= {line["event"] for line in log}
+    assert {"crawl.source", "serve.stopped"} <= {line["event"] for line in log}
     assert not [line for line in log if line["level"] in {"error", "critical"}]
     with program.records().read() as session:
         assert [run.state for run in session.scalars(select(Run))] == ["done"]
+
+
+def _crawled_and_worked(records: Records) -> bool:
+    with records.read() as session:
+        queues = tasks.queues(session)
+        return session.scalars(select(Run.state)).all() == ["done"] and not any(
+            queues[kind].waiting + queues[kind].in_hand for kind in (TaskKind.SCORE, TaskKind.INDEX)
+        )
 
 
 @pytest.mark.parametrize("setting", ["KIEMTIN_PORT", "KIEMTIN_DEMO_PORT"])
