@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from review.errors import ReviewError
 from review.permissions import Action, Person, require
 from store import audit, tasks
-from store.tables import Post, Source, Task, Worker
+from store.tables import Post, Source
 from store.vocabulary import TaskKind
+from store.work_tables import Task, Worker
 
 # Sooner than this a search shows what was decided; later, people are told.
 LATE = timedelta(minutes=1)

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from kiemtin.commands import ingest, pipeline, service, trust, upkeep
+from kiemtin.commands import ingest, keep, pipeline, service, trust, upkeep
 from kiemtin.screen import say_error
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ service.register(app)
 ingest.register(app)
 pipeline.register(app)
 upkeep.register(app)
+keep.register(app)
 trust.register(app)
 
 
@@ -49,12 +50,14 @@ def _known_errors() -> tuple[type[Exception], ...]:
     from review.errors import ReviewError
     from search.engine import SearchError
     from store.archive import ArchiveError
+    from store.backup import BackupError
     from store.keys import KeyFileError
     from store.records import RecordsError
     from store.transfer import TransferError
 
     return (
         ArchiveError,
+        BackupError,
         DataError,
         FileUnreadable,
         ImportConflict,

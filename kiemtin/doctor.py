@@ -13,8 +13,9 @@ from kiemtin import documents
 from search.engine import SearchEngine, SearchError
 from search.source import comparable
 from store.records import Records
-from store.tables import Post, Searchable, Task
+from store.tables import Post
 from store.vocabulary import TaskKind
+from store.work_tables import Searchable, Task
 
 PAGE = 5000
 

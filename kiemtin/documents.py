@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from search.engine import Document
 from search.vectors import embed
 from store.records import Records
-from store.tables import Assessment, Case, Post, Searchable, Source
+from store.tables import Assessment, Case, Post, Source
 from store.vocabulary import CaseState
+from store.work_tables import Searchable
 
 PAGE = 1000
 

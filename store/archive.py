@@ -36,6 +36,10 @@ class ArchiveError(Exception):
     """A record cannot be written or found; the message says which file and where."""
 
 
+class ArchiveAbsent(ArchiveError):
+    """There is no such file, here or in the remote."""
+
+
 @dataclass(frozen=True)
 class Stored:
     """Where a capture lies: file name, byte offset and length in it, SHA-256 of the payload."""
@@ -182,6 +186,16 @@ class Archive:
             body=body,
         )
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether sealed files move to a remote."""
+        return self._remote is not None
+
+    def size(self, warc: str) -> int:
+        """Return the bytes of a file, here or in the remote; raises `ArchiveAbsent` when there is none."""
+        with self._open_to_read(warc) as file:
+            return file.seek(0, os.SEEK_END)
+
     def _append(
         self,
         kind: str,
@@ -280,7 +294,7 @@ class Archive:
                 continue
         if self._remote is not None:
             return self._remote.open(warc)
-        raise ArchiveError(f"Không thấy tệp {warc} trong {self.folder}")
+        raise ArchiveAbsent(f"Không thấy tệp {warc} trong {self.folder}")
 
 
 def _digests(body: BinaryIO, head: bytes) -> tuple[str, str, int]:

@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 from store import cluster
 from store.keys import Keys
 from store.records import lock
-from store.tables import Post, Revision, Task
+from store.tables import Post, Revision
 from store.text import content_hash, normalise
 from store.vocabulary import PostKind, TaskKind
+from store.work_tables import Task
 
 Fate = Literal["new", "copy", "edited", "seen"]
 

@@ -10,7 +10,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -58,6 +58,14 @@ class Keys:
     def unseal(self, sealed: bytes) -> str:
         """Return the handle that `seal` was given. Only an approved referral may ask for it."""
         return self._handles.decrypt(sealed).decode()
+
+    def fits(self, sealed: bytes) -> bool:
+        """Say whether this is the key that sealed a handle; the handle is not given."""
+        try:
+            self._handles.decrypt(sealed)
+        except InvalidToken:
+            return False
+        return True
 
 
 def _derive(secret: bytes, purpose: bytes) -> bytes:

@@ -14,8 +14,9 @@ from sqlalchemy import insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from store.tables import Post, Searchable, Task
+from store.tables import Post
 from store.vocabulary import TaskKind
+from store.work_tables import Searchable, Task
 
 _KEY = "kiemtin/owed_to_index"
 _PAGE = 5000

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -16,9 +17,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from store import outbox
 
 # WAL lets readers read while one writer writes; FULL makes a commit survive a power cut (sqlite.org/pragma).
+_KEEPING = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
 _PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA busy_timeout = 30000",
     "PRAGMA cache_size = -32000",
@@ -35,6 +35,11 @@ class Records:
 
     `url` is a SQLAlchemy URL. Raises `RecordsError` when it cannot be opened.
     """
+
+    @classmethod
+    def kept(cls, path: Path) -> Records:
+        """Open an SQLite file that nobody writes to, without changing a byte of it or beside it."""
+        return cls(f"sqlite:///file:{quote(str(path))}?immutable=1&uri=true")
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -95,7 +100,8 @@ def _open(url: str) -> Engine:
             raise RecordsError(
                 f"Cơ sở dữ liệu {parsed.drivername!r} không được hỗ trợ: dùng sqlite hoặc postgresql."
             )
-        if parsed.get_backend_name() == "sqlite" and parsed.database:
+        immutable = "immutable" in parsed.query
+        if parsed.get_backend_name() == "sqlite" and parsed.database and not immutable:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() == "postgresql")
     except ArgumentError as error:
@@ -105,6 +111,8 @@ def _open(url: str) -> Engine:
             f"Thiếu thư viện {error.name}: cài bằng pip install 'kiemtin[postgres]'."
         ) from error
     if engine.dialect.name == "sqlite":
+        if not immutable:
+            event.listen(engine, "connect", _keep_sqlite)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -115,6 +123,12 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
     driver: Any = connection
     driver.isolation_level = None
     for pragma in _PRAGMAS:
+        driver.execute(pragma)
+
+
+def _keep_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    driver: Any = connection
+    for pragma in _KEEPING:
         driver.execute(pragma)
 
 

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from store.archive import ArchiveError, Shipment
+from store.archive import ArchiveAbsent, ArchiveError, Shipment
 from store.disk import sync
 
 PART = 8 << 20  # bytes of one part of an upload, and of one request when a file is read back whole
@@ -99,12 +99,12 @@ class Remote:
         return True
 
     def open(self, name: str) -> BinaryIO:
-        """Open a file here to read it by range; raises `ArchiveError` when it is absent."""
+        """Open a file here to read it by range; raises `ArchiveAbsent` when there is none."""
         with self._asking(name):
             try:
                 file = self._fs.open(self._place(name), "rb", cache_type="none")
             except FileNotFoundError as error:
-                raise ArchiveError(
+                raise ArchiveAbsent(
                     f"Không thấy tệp {name} trong thư mục lưu trữ của máy này và ở {self.url} ({error})."
                     " Máy khác có thể đang ghi tệp này; nếu không, xem KIEMTIN_ARCHIVE_URL."
                 ) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from store.base import Base, Id, one_of, primary_key, to
@@ -18,7 +18,6 @@ from store.vocabulary import (
     RunKind,
     RunState,
     SourceKind,
-    TaskKind,
 )
 
 
@@ -349,71 +348,3 @@ class Event(Base):
     detail: Mapped[str]
     previous: Mapped[str] = mapped_column(String(64), unique=True)
     hash: Mapped[str] = mapped_column(String(64))
-
-
-class Task(Base):
-    """Work owed: to score a post, to show it in the index, to crawl a source.
-
-    Written with the record that owes it. `subject_id` is a post or a source; no foreign key, for the index
-    must still be told of a post that is gone. Of `crawl` there is one row a source, which never ends: it
-    falls due again.
-    """
-
-    __tablename__ = "task"
-    __table_args__ = (
-        one_of("kind", TaskKind),
-        Index("ix_task_take", "kind", "due_at", "id"),
-        Index("ix_task_lease_token", "lease_token"),
-        Index(
-            "uq_task_crawl",
-            "subject_id",
-            unique=True,
-            sqlite_where=text("kind = 'crawl'"),
-            postgresql_where=text("kind = 'crawl'"),
-        ),
-    )
-
-    id: Mapped[int] = primary_key()
-    kind: Mapped[str] = mapped_column(String(16))
-    subject_id: Mapped[int] = mapped_column(Id, index=True)
-    owed_at: Mapped[datetime]
-    due_at: Mapped[datetime]
-    attempts: Mapped[int] = mapped_column(default=0)
-    lease_token: Mapped[str | None] = mapped_column(String(64))
-    worker_id: Mapped[str | None] = mapped_column(String(64))
-    error: Mapped[str | None]
-
-
-class Searchable(Base):
-    """What the index owes a post: a version that rises with each change, last thing in its transaction."""
-
-    __tablename__ = "searchable"
-
-    post_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
-    version: Mapped[int] = mapped_column(BigInteger, default=1)
-    changed_at: Mapped[datetime] = mapped_column(index=True)
-
-
-class Worker(Base):
-    """A process that works on queues while its heart beats. `trouble` is why a queue rests, by queue."""
-
-    __tablename__ = "worker"
-
-    id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    host: Mapped[str] = mapped_column(String(200))
-    pid: Mapped[int]
-    queues: Mapped[list[Any]]
-    started_at: Mapped[datetime]
-    beat_at: Mapped[datetime]
-    counters: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    trouble: Mapped[dict[str, Any]] = mapped_column(default=dict)
-
-
-class Leader(Base):
-    """Which process does a duty that must be done once, and until when."""
-
-    __tablename__ = "leader"
-
-    duty: Mapped[str] = mapped_column(String(32), primary_key=True)
-    worker_id: Mapped[str] = mapped_column(String(64))
-    until: Mapped[datetime]

@@ -18,8 +18,9 @@ from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from store.records import lock
-from store.tables import Source, Task
+from store.tables import Source
 from store.vocabulary import TaskKind
+from store.work_tables import Task
 
 MAX_ATTEMPTS = 5
 LEASE = timedelta(minutes=2)

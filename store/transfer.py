@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, func, insert, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    String,
+    Table,
+    collate,
+    func,
+    insert,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from store import audit
+from store import audit, workers
 from store.base import Base
 from store.migrate import migrate, require_current
 from store.records import Records
-from store.tables import Leader, Worker
+from store.work_tables import Leader, Worker
 
 _PAGE = 1000
 # Who works on the source does not work on the target.
@@ -27,23 +40,40 @@ class TransferError(Exception):
     """The records were not carried over, and the target is as empty as before; the message says why."""
 
 
-def transfer(
-    source: Records, target: Records, progress: Callable[[int, int], None] = lambda done, total: None
-) -> dict[str, int]:
-    """Copy every row of `source` into the empty `target`; return the rows of each table.
+@dataclass(frozen=True)
+class Transferred:
+    """What arrived: the rows of each table, and the end of the audit chain with its number."""
 
-    One snapshot is read and one transaction written: all arrives or nothing. Before the end each table is
-    read back and compared by the SHA-256 of its rows, and the audit chain is walked on both sides.
-    Raises `TransferError`, and `RecordsError` when the source is not at this version.
+    counts: dict[str, int]
+    events: int
+    head: str
+
+
+def transfer(
+    source: Records,
+    target: Records,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    *,
+    alone: bool = False,
+) -> Transferred:
+    """Copy every row of `source`, as it is at one moment, into the empty `target`.
+
+    One transaction is written: all arrives or nothing. Before its end each table is read back and compared
+    by the SHA-256 of its rows, and the audit chain is walked on both sides. `progress` is told rows done and
+    rows in all. With `alone`, a source that workers are at work on is refused: what they write next would
+    stay behind. Raises `TransferError`, and `RecordsError` when the source is not at this version.
     """
     require_current(source)
+    if alone:
+        _refuse_busy(source)
+    require_empty(target)
     migrate(target)
     # SQLite reads one moment by itself.
     moment = {} if source.is_sqlite else {"isolation_level": "REPEATABLE READ"}
     with source.engine.execution_options(**moment).connect() as reading:
-        head = _sound_chain(reading, "nguồn")
+        verdict = _sound_chain(reading, "nguồn")
         with target.engine.execution_options(kiemtin_write=True).begin() as writing:
-            _require_empty(writing)
+            _refuse_rows(writing)
             total = sum(_count(reading, table) for table in _tables())
             counts: dict[str, int] = {}
             done = 0
@@ -58,9 +88,31 @@ def transfer(
                 counts[table.name] = copied
                 _require_same(writing, table, digest)
             _set_counters(writing)
-            if _sound_chain(writing, "đích") != head:
+            if _sound_chain(writing, "đích").head != verdict.head:
                 raise TransferError("Chuỗi kiểm toán ở đích không cùng đầu với nguồn.")
-    return counts
+    return Transferred(counts, verdict.count, verdict.head)
+
+
+def require_empty(target: Records) -> None:
+    """Raise `TransferError` when `target` holds rows, of this version or of another; nothing is changed."""
+    with target.engine.connect() as connection:
+        found = set(inspect(connection).get_table_names()) - {"alembic_version"}
+        if strange := found - set(Base.metadata.tables):
+            raise TransferError(
+                f"Cơ sở dữ liệu đích có bảng lạ ({', '.join(sorted(strange))})."
+                " Chỉ chuyển vào một cơ sở dữ liệu trống."
+            )
+        _refuse_rows(connection, found)
+
+
+def _refuse_busy(source: Records) -> None:
+    with source.write() as session:
+        workers.bury(session)
+        alive = [f"{row.host} ({row.pid})" for row in session.scalars(select(Worker).order_by(Worker.id))]
+    if alive:
+        raise TransferError(
+            f"Nguồn còn tiến trình đang làm việc: {', '.join(alive)}. Dừng chúng rồi chạy lại."
+        )
 
 
 class _Digest:
@@ -85,27 +137,44 @@ def _plain(value: Any) -> str:
 
 
 def _tables() -> list[Table]:
-    return [table for table in Base.metadata.sorted_tables if table.name not in _LEFT]
+    return [table for table in Base.metadata.sorted_tables if not table.info.get("stays")]
 
 
 def _pages(connection: Connection, table: Table) -> Iterator[Sequence[Row[Any]]]:
-    rows = select(table).order_by(*table.primary_key.columns).execution_options(yield_per=_PAGE)
+    rows = select(table).order_by(*_order(connection, table)).execution_options(yield_per=_PAGE)
     with connection.execute(rows) as found:
         yield from found.partitions()
 
 
+def _order(connection: Connection, table: Table) -> list[ColumnElement[Any]]:
+    # Text in the order of its bytes, as SQLite has it; PostgreSQL would go by the language of the database.
+    by_bytes = connection.dialect.name == "postgresql"
+    return [
+        collate(column, "C") if by_bytes and isinstance(column.type, String) else column
+        for column in table.primary_key.columns
+    ]
+
+
 def _write(connection: Connection, table: Table, page: Sequence[Row[Any]]) -> None:
+    rows = [dict(row._mapping) for row in page]
     try:
-        connection.execute(insert(table), [dict(row._mapping) for row in page])
+        with connection.begin_nested():
+            connection.execute(insert(table), rows)
+        return
     except (DBAPIError, ValueError) as error:
-        first, last = page[0][0], page[-1][0]
-        why = getattr(error, "orig", error)
-        raise TransferError(f"Bảng {table.name}, các dòng {first}–{last}: đích không nhận: {why}") from error
+        reason = error
+    if len(page) > 1:
+        for row in page:
+            _write(connection, table, [row])
+    key = ", ".join(str(rows[0][column.name]) for column in table.primary_key.columns)
+    raise TransferError(
+        f"Bảng {table.name}, dòng {key}: đích không nhận: {getattr(reason, 'orig', reason)}"
+    ) from reason
 
 
-def _require_empty(connection: Connection) -> None:
+def _refuse_rows(connection: Connection, names: Container[str] = Base.metadata.tables) -> None:
     for table in _tables():
-        if number := _count(connection, table):
+        if table.name in names and (number := _count(connection, table)):
             raise TransferError(
                 f"Cơ sở dữ liệu đích đã có {number} dòng trong bảng {table.name}."
                 " Chỉ chuyển vào một cơ sở dữ liệu trống."
@@ -139,14 +208,14 @@ def _set_counters(connection: Connection) -> None:
             )
 
 
-def _sound_chain(connection: Connection, where: str) -> str:
+def _sound_chain(connection: Connection, where: str) -> audit.Verdict:
     verdict = audit.verify(Session(connection))
     if not verdict.ok:
         raise TransferError(
             f"Chuỗi kiểm toán ở {where} hỏng từ sự kiện {verdict.broken}: {verdict.reason}."
             " Chạy `kiemtin audit verify`."
         )
-    return verdict.head
+    return verdict
 
 
 def _count(connection: Connection, table: Table) -> int:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from store import tasks
 from store.records import lock
-from store.tables import Leader, Worker
+from store.work_tables import Leader, Worker
 
 BEAT = timedelta(seconds=10)
 # A heart that missed this long has stopped; its work is returned.

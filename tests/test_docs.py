@@ -18,7 +18,7 @@ from store.archive import Archive
 from store.records import Records
 from tests.conftest import ROOT
 
-DOCS = {path.name: path.read_text() for path in (ROOT / "docs").glob("*.md")}
+DOCS = {str(path.relative_to(ROOT / "docs")): path.read_text() for path in (ROOT / "docs").rglob("*.md")}
 WORDS = (
     "Source",
     "Capture",
@@ -77,7 +77,7 @@ def test_every_metric_is_documented(sqlite: Records, tmp_path: Path) -> None:
 
 def test_links_and_make_targets_lead_somewhere() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")):
         text = path.read_text()
         for link in re.findall(r"\]\(([^)#]+)\)", text):
             assert "://" in link or (path.parent / link).exists(), f"{path.name}: {link}"

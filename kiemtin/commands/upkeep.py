@@ -54,6 +54,7 @@ def migrate(
 
 
 def _transfer(source: str, target: str) -> None:
+    from store import audit
     from store.records import Records
     from store.transfer import TransferError, transfer
 
@@ -63,9 +64,13 @@ def _transfer(source: str, target: str) -> None:
     ours.check()
     theirs.check()
     with bar("Chuyển cơ sở dữ liệu") as move:
-        counts = transfer(ours, theirs, move)
+        moved = transfer(ours, theirs, move, alone=True)
+    with theirs.write() as session:
+        audit.append(
+            session, audit.SYSTEM, "records.transferred", "records", head=moved.head, events=moved.events
+        )
     table = Table("bảng", "số dòng", title="Đã chuyển và so lại", title_justify="left")
-    for name, number in counts.items():
+    for name, number in moved.counts.items():
         table.add_row(name, f"{number:,}".replace(",", "."))
     out.print(table)
     say("Chuỗi kiểm toán khớp ở cả hai bên. Đặt KIEMTIN_DATABASE_URL rồi chạy `kiemtin reindex`.")

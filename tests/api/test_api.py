@@ -10,8 +10,9 @@ from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
 from store import audit
-from store.tables import Decision, Event, Post, Task
+from store.tables import Decision, Event, Post
 from store.vocabulary import Role
+from store.work_tables import Task
 from tests.api.conftest import House
 from tests.factory import NOW
 

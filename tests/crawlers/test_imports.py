@@ -18,8 +18,9 @@ from crawlers.imports.rows import FileUnreadable, Row, columns, read
 from store.archive import Archive
 from store.keys import Keys
 from store.records import Records
-from store.tables import Capture, Post, Rejection, Run, Task
+from store.tables import Capture, Post, Rejection, Run
 from store.vocabulary import PostKind, RunState, SourceKind
+from store.work_tables import Task
 from tests.conftest import shared
 
 KEYS = Keys(bytes(32))

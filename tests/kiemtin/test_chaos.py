@@ -25,8 +25,9 @@ from search.open import open_engine
 from store import audit, tasks
 from store.archive import Archive, ArchiveError
 from store.records import Records
-from store.tables import Assessment, Case, Post, Task
+from store.tables import Assessment, Case, Post
 from store.vocabulary import TaskKind
+from store.work_tables import Task
 from tests.conftest import shared
 from tests.factory import HARMFUL, Place, stations
 from tests.kiemtin.program import Program, free_port, wait_for

@@ -24,8 +24,9 @@ from search.open import open_engine
 from store import audit, tasks
 from store.archive import Archive
 from store.records import Records
-from store.tables import Activity, Assessment, Capture, Case, Decision, Event, Post, Rejection, Run, Worker
+from store.tables import Activity, Assessment, Capture, Case, Decision, Event, Post, Rejection, Run
 from store.vocabulary import Role
+from store.work_tables import Worker
 from tests.factory import HARMFUL, HARMLESS
 from tests.kiemtin.program import Program
 

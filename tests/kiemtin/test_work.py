@@ -19,8 +19,9 @@ from kiemtin.work.station import Resting
 from search.engine import Document, IndexDown, Query, SearchEngine
 from store import outbox, tasks
 from store.records import Records
-from store.tables import Assessment, Case, Post, Searchable, Task, Worker
+from store.tables import Assessment, Case, Post
 from store.vocabulary import TaskKind
+from store.work_tables import Searchable, Task, Worker
 from tests.factory import HARMFUL, HARMLESS, NoEngine, Place, model, policy, stations, work
 from tests.kiemtin.program import wait_for
 

@@ -14,9 +14,10 @@ from store import cluster
 from store.ingest import Accepted, Incoming, PostRefused, accept, clean
 from store.keys import Keys
 from store.records import Records
-from store.tables import Band, Capture, Cluster, Post, Revision, Source, Task
+from store.tables import Band, Capture, Cluster, Post, Revision, Source
 from store.text import fold, normalise
 from store.vocabulary import PostKind, TaskKind
+from store.work_tables import Task
 
 GARLIC = (
     "Uống nước tỏi nóng mỗi sáng là sạch vi rút, nhà tôi khỏi hẳn sau ba ngày. Mọi người chia sẻ gấp cho "

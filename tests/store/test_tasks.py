@@ -11,8 +11,9 @@ from sqlalchemy import func, select, update
 
 from store import outbox, tasks, workers
 from store.records import Records
-from store.tables import Leader, Searchable, Source, Task, Worker
+from store.tables import Source
 from store.vocabulary import TaskKind
+from store.work_tables import Leader, Searchable, Task, Worker
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from alembic import command
 from sqlalchemy import func, select, text
 
 from review import decision, queue
 from review.decision import Verdict
-from store import audit
+from store import audit, workers
 from store.base import Base
-from store.migrate import migrate
+from store.migrate import config, migrate, require_current
 from store.records import Records, RecordsError
-from store.tables import Event, Post, Source
+from store.tables import Claim, Event, Post, Source
 from store.transfer import TransferError, transfer
 from store.vocabulary import Outcome
 from tests.factory import HARMFUL, HARMLESS, NOW, Place, person
@@ -62,7 +63,8 @@ def everything(records: Records) -> dict[str, list[object]]:
 
 def test_all_rows_arrive_and_go_on_from_there(lived_in: Records, postgres: Records, tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
-    counts = transfer(lived_in, postgres, lambda done, total: told.append((done, total)))
+    moved = transfer(lived_in, postgres, lambda done, total: told.append((done, total)))
+    counts = moved.counts
     assert counts["post"] == len(HARMFUL) + 1
     assert counts["decision"] == 1
     assert told[-1][0] == told[-1][1] == sum(counts.values())
@@ -104,7 +106,7 @@ def test_a_row_that_the_target_refuses_is_named_and_leaves_it_empty(
 ) -> None:
     with lived_in.write() as session:
         session.get_one(Post, 3).title = "a\x00b"
-    with pytest.raises(TransferError, match="Bảng post"):
+    with pytest.raises(TransferError, match="Bảng post, dòng 3:"):
         transfer(lived_in, postgres)
     assert all(rows == [] for rows in everything(postgres).values())
 
@@ -114,5 +116,50 @@ def test_an_old_source_is_a_clear_error(postgres: Records, tmp_path: Path) -> No
     with pytest.raises(RecordsError, match="kiemtin migrate"):
         transfer(old, postgres)
     migrate(old)
-    assert sum(transfer(old, postgres).values()) == 0
+    assert sum(transfer(old, postgres).counts.values()) == 0
     old.close()
+
+
+def test_a_target_of_an_older_version_is_refused_and_not_brought_up(
+    lived_in: Records, tmp_path: Path
+) -> None:
+    older = Records(f"sqlite:///{tmp_path / 'older.db'}")
+    with older.engine.execution_options(kiemtin_write=True).begin() as connection:
+        settings = config()
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, "0001")
+    with older.engine.execution_options(kiemtin_write=True).begin() as connection:
+        connection.execute(text("INSERT INTO claim VALUES ('a', 'b', 'c', 'd', 'e', 'f', NULL)"))
+    with pytest.raises(TransferError, match="bảng claim"):
+        transfer(lived_in, older)
+    with pytest.raises(RecordsError, match="kiemtin migrate"):
+        require_current(older)
+    older.close()
+
+
+def test_a_database_of_others_is_refused(lived_in: Records, tmp_path: Path) -> None:
+    theirs = Records(f"sqlite:///{tmp_path / 'theirs.db'}")
+    with theirs.engine.execution_options(kiemtin_write=True).begin() as connection:
+        connection.execute(text("CREATE TABLE hóa_đơn (số INTEGER)"))
+    with pytest.raises(TransferError, match="hóa_đơn"):
+        transfer(lived_in, theirs)
+    theirs.close()
+
+
+def test_keys_of_text_are_compared_in_one_order_whatever_the_language(
+    lived_in: Records, postgres: Records
+) -> None:
+    with lived_in.write() as session:
+        for key in ("a-b", "ab", "A_c", "đ", "z", "a.b", "Ab"):
+            session.add(Claim(id=key, wording="x", harm="x", verdict="x", correction="x", source_name="x"))
+    assert transfer(lived_in, postgres).counts["claim"] >= 7
+
+
+def test_a_source_at_work_is_refused_until_its_workers_end(lived_in: Records, postgres: Records) -> None:
+    with lived_in.write() as session:
+        worker_id = workers.join(session, ["score"])
+    with pytest.raises(TransferError, match="Dừng chúng"):
+        transfer(lived_in, postgres, alone=True)
+    with lived_in.write() as session:
+        workers.leave(session, worker_id)
+    assert transfer(lived_in, postgres, alone=True).counts["post"] == len(HARMFUL) + 1
