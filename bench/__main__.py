@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import os
+import platform
+import re
 import sys
 from importlib import import_module
+from itertools import groupby
 from pathlib import Path
 
 from bench.measure import Measure
 
-NAMES = ("import", "extract")
-MODULES = {"import": "bench.import_posts", "extract": "bench.extract"}
+MODULES = {
+    "import": "bench.import_posts",
+    "extract": "bench.extract",
+    "search": "bench.search",
+    "elasticsearch": "bench.elastic",
+    "workers": "bench.workers",
+}
+NAMES = tuple(MODULES)
 TABLE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
 
@@ -33,24 +43,39 @@ def main() -> None:
 
 
 def render(measures: list[Measure]) -> str:
-    """Return the page of the docs that shows `measures`."""
+    """Return the page of the docs that shows `measures`, a table a benchmark."""
     lines = [
         "# Benchmarks",
         "",
-        "Rendered by `make bench`; each reference ran in the same process or run as ours.",
-        "",
-        "| bench | measure | ours | reference | ratio | unit | goal | reached |",
-        "|---|---|--:|--:|--:|---|---|---|",
+        "Rendered by `make bench`; each reference ran in the same process or run as ours, on "
+        f"{os.cpu_count()} cores of {_processor()}, servers included. "
+        "`.venv/bin/python -m bench NAME` runs one. What each reference is stands at the head of "
+        "its module in `bench/`.",
     ]
-    for m in measures:
-        reference = "–" if m.reference is None else f"{m.reference:g}"
-        ratio = "–" if m.ratio is None else f"{m.ratio:g}"
-        reached = "yes" if m.ok else "**no**"
-        lines.append(
-            f"| {m.bench} | {m.measure} | {m.ours:g} | {reference} | {ratio}"
-            f" | {m.unit} | {m.goal} | {reached} |"
-        )
+    for name, rows in groupby(measures, key=lambda measure: measure.bench):
+        lines += [
+            "",
+            f"## {name}",
+            "",
+            "| measure | ours | reference | ratio | unit | goal | reached |",
+            "|---|--:|--:|--:|---|---|---|",
+        ]
+        for m in rows:
+            reference = "–" if m.reference is None else f"{m.reference:g}"
+            ratio = "–" if m.ratio is None else f"{m.ratio:g}"
+            reached = "yes" if m.ok else "**no**"
+            lines.append(
+                f"| {m.measure} | {m.ours:g} | {reference} | {ratio} | {m.unit} | {m.goal} | {reached} |"
+            )
     return "\n".join(lines) + "\n"
+
+
+def _processor() -> str:
+    try:
+        found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    return found.group(1) if found else platform.machine()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
 from collections import Counter
@@ -13,10 +12,10 @@ from pathlib import Path
 from newspaper import Article
 from trafilatura import bare_extraction
 
+from bench.corpus import SHARED
 from bench.measure import Measure
 from crawlers.articles import read_article
 
-SHARED = Path(os.environ.get("KIEMTIN_TEST_SHARED", Path(__file__).parents[2] / "shared"))
 ROUNDS = 15
 
 

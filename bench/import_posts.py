@@ -8,7 +8,6 @@ What ours costs over it is what those cost.
 from __future__ import annotations
 
 import json
-import os
 import resource
 import sqlite3
 import subprocess
@@ -18,20 +17,16 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from bench.corpus import shared_files
 from bench.measure import Measure
 
-SHARED = Path(os.environ.get("KIEMTIN_TEST_SHARED", Path(__file__).parents[2] / "shared"))
 FILES = ("posts_train.jsonl", "posts_unlabelled.jsonl")
 BATCH = 200
 
 
 def run() -> Iterable[Measure]:
     """Measure posts a second and peak memory; each way runs in a process of its own."""
-    files = [SHARED / "data" / name for name in FILES]
-    if missing := [str(path) for path in files if not path.exists()]:
-        raise SystemExit(
-            f"{', '.join(missing)} absent; set KIEMTIN_TEST_SHARED to the folder that holds data/"
-        )
+    files = shared_files(*FILES)
     ours, reference = _in_process("ours", files), _in_process("reference", files)
     rows = sum(1 for path in files for line in path.open("rb") if line.strip())
     yield Measure(

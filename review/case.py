@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from review.errors import IllegalMove, NoSuchCase
@@ -21,6 +21,8 @@ MOVES: Mapping[CaseState, frozenset[CaseState]] = {
     CaseState.DECIDED: frozenset({CaseState.QUEUED}),
 }
 
+# The assessment of a post as it reads now.
+_PRESENT = and_(Assessment.id == Post.assessment_id, Assessment.post_version == Post.version)
 _SEARCHED = frozenset({"opened", "reopened", "escalated", "decided", "undone"})
 
 
@@ -62,30 +64,30 @@ def record(
         outbox.owe_index_of_cluster(session, case.cluster_id)
 
 
-def refresh(session: Session, cluster_id: int, at: datetime) -> Case | None:
+def refresh(session: Session, cluster_ids: Iterable[int], at: datetime) -> None:
     """Open a cluster's case once a post of it is flagged or uncertain, and keep it true to the posts.
 
     A new copy can only raise the priority. When the text under review was edited, the case shows the new
     text under a new version; one already decided is queued again if the new text is flagged or uncertain.
-    Returns None while there is nothing for a person to look at.
     """
-    posts = _assessed(session, cluster_id)
-    case = session.scalar(select(Case).where(Case.cluster_id == cluster_id).with_for_update())
-    if not posts:
-        return case
-    post, assessment = max(posts, key=lambda pair: _weight(pair[1]))
-    notable = assessment.flagged or assessment.uncertain
-    if case is None:
-        return _open(session, post, assessment, at) if notable else None
-    shown = next((p for p, _ in posts if p.content_hash == case.content_hash), None)
-    case.priority = assessment.priority
-    case.harm = top_harm(assessment)
-    case.uncertain = not assessment.flagged
-    if shown is None:
-        _show_edited(session, case, post, at, again=notable)
-    else:
-        case.post_id = shown.id
-    return case
+    wanted = sorted(set(cluster_ids))
+    held = select(Case).where(Case.cluster_id.in_(wanted)).order_by(Case.id).with_for_update()
+    cases = {case.cluster_id: case for case in session.scalars(held)}
+    shown = _shown(session, wanted)
+    for post, assessment in _heaviest(session, wanted):
+        case = cases.get(post.cluster_id)
+        notable = assessment.flagged or assessment.uncertain
+        if case is None:
+            if notable:
+                _open(session, post, assessment, at)
+            continue
+        case.priority = assessment.priority
+        case.harm = top_harm(assessment)
+        case.uncertain = not assessment.flagged
+        if case.id in shown:
+            case.post_id = shown[case.id]
+        else:
+            _show_edited(session, case, post, at, again=notable)
 
 
 def top_harm(assessment: Assessment) -> str | None:
@@ -94,19 +96,43 @@ def top_harm(assessment: Assessment) -> str | None:
     return max(harms, key=lambda harm: harms[harm]) if assessment.flagged and harms else None
 
 
-def _assessed(session: Session, cluster_id: int) -> list[tuple[Post, Assessment]]:
-    # One query for the posts of the cluster and their latest assessments.
+def _heaviest(session: Session, cluster_ids: Sequence[int]) -> list[tuple[Post, Assessment]]:
+    """Return the post that decides for each cluster, with its assessment, in order of cluster."""
+    place = func.row_number().over(
+        partition_by=Post.cluster_id,
+        order_by=(
+            Assessment.flagged.desc(),
+            Assessment.uncertain.desc(),
+            Assessment.priority.desc(),
+            Post.id,
+        ),
+    )
+    ranked = (
+        select(Post.id, place.label("place"))
+        .join(Assessment, _PRESENT)
+        .where(Post.cluster_id.in_(cluster_ids))
+        .subquery()
+    )
     rows = session.execute(
         select(Post, Assessment)
-        .join(Assessment, Assessment.id == Post.assessment_id)
-        .where(Post.cluster_id == cluster_id, Assessment.post_version == Post.version)
-        .order_by(Post.id)
+        .join(Assessment, _PRESENT)
+        .join(ranked, ranked.c.id == Post.id)
+        .where(ranked.c.place == 1)
+        .order_by(Post.cluster_id)
     )
     return [(row[0], row[1]) for row in rows]
 
 
-def _weight(assessment: Assessment) -> tuple[bool, bool, float, int]:
-    return assessment.flagged, assessment.uncertain, assessment.priority, -assessment.post_id
+def _shown(session: Session, cluster_ids: Sequence[int]) -> dict[int, int]:
+    """Return, by case, the first post that still has the text under review."""
+    rows = session.execute(
+        select(Case.id, func.min(Post.id))
+        .join(Post, and_(Post.cluster_id == Case.cluster_id, Post.content_hash == Case.content_hash))
+        .join(Assessment, _PRESENT)
+        .where(Case.cluster_id.in_(cluster_ids))
+        .group_by(Case.id)
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 def _open(session: Session, post: Post, assessment: Assessment, at: datetime) -> Case:

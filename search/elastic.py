@@ -32,8 +32,8 @@ from search.engine import (
 )
 from search.source import read
 
-_CHUNK = 500
-_CHUNK_BYTES = 8 * 1024 * 1024
+CHUNK = 500
+CHUNK_BYTES = 8 * 1024 * 1024
 # `changed` is asked again until it gives no more than this, then once after the change of index.
 _LITTLE = 1000
 _ROUNDS = 10
@@ -235,8 +235,8 @@ class ElasticEngine:
             answers = async_streaming_bulk(
                 client,
                 _actions(documents, index, alias=alias),
-                chunk_size=_CHUNK,
-                max_chunk_bytes=_CHUNK_BYTES,
+                chunk_size=CHUNK,
+                max_chunk_bytes=CHUNK_BYTES,
                 raise_on_error=False,
                 raise_on_exception=True,
                 max_retries=5,
@@ -251,7 +251,7 @@ class ElasticEngine:
                 # 409: a newer version is there already.
                 if not ok and item["status"] != 409:
                     errors[int(item["_id"])] = _reason(item)
-                if done % _CHUNK == 0:
+                if done % CHUNK == 0:
                     progress(done)
         progress(done)
         return errors
@@ -343,7 +343,7 @@ async def _actions(
 ) -> AsyncIterator[dict[str, Any]]:
     source = iter(documents)
     # Documents come from the database: they are read aside, so that the bulk on its way is not held up.
-    while page := await asyncio.to_thread(lambda: list(islice(source, _CHUNK))):
+    while page := await asyncio.to_thread(lambda: list(islice(source, CHUNK))):
         for document in page:
             yield {
                 "_op_type": "index",

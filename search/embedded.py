@@ -75,7 +75,7 @@ class TantivyEngine:
         # tantivy sets room aside for all that is asked for, and ends the process where there is not enough.
         limit = min(max(0, query.limit), searcher.num_docs)
         with self._folder.telling():
-            counted = searcher.aggregate(asked, _AGGREGATIONS)
+            counted = searcher.aggregate(asked, form.AGGREGATIONS)
             if key is None:
                 offset = min(form.number(query.after), searcher.num_docs)
                 found = searcher.search(asked, limit=limit + 1, offset=offset).hits
@@ -235,10 +235,3 @@ def _hit(source: dict[str, Any], score: float, terms: Sequence[Term]) -> Hit:
 def _counts(facet: Any) -> dict[str, int]:
     buckets = [(str(bucket["key"]), int(bucket["doc_count"])) for bucket in facet["buckets"]]
     return dict(sorted(buckets, key=lambda pair: (-pair[1], pair[0])))
-
-
-_AGGREGATIONS: dict[str, Any] = {
-    **{name: {"terms": {"field": name, "size": 200}} for name in FACETS},
-    "total": {"value_count": {"field": "post_id"}},
-    "week": {"terms": {"field": "week", "size": 2000}},
-}

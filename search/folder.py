@@ -23,10 +23,11 @@ _REMEDY = "Chạy `kiemtin reindex` để dựng lại từ cơ sở dữ liệu
 
 @dataclass(frozen=True)
 class Opened:
-    """An index that is open, and its name in the folder."""
+    """An index that is open, its name in the folder, and the mark of the commit that it shows."""
 
     name: str
     index: tantivy.Index
+    commit: tuple[int, int]
 
 
 class IndexFolder:
@@ -51,8 +52,11 @@ class IndexFolder:
         if held is not None and held.name == name:
             # Where this fails the index was replaced just now, or is broken; opening it says which.
             with suppress(ValueError, OSError):
+                commit = self._commit(name)
+                if commit == held.commit:
+                    return held
                 held.index.reload()
-                return held
+                return Opened(name, held.index, commit)
         return self._open(name)
 
     @contextmanager
@@ -119,7 +123,7 @@ class IndexFolder:
     def _open(self, name: str) -> Opened:
         while True:
             try:
-                return Opened(name, self._read(name))
+                return self._read(name)
             except (ValueError, OSError) as error:
                 now = self._current()
                 if now is None or now == name:
@@ -128,12 +132,19 @@ class IndexFolder:
                     ) from error
                 name = now  # replaced between the two looks
 
-    def _read(self, name: str) -> tantivy.Index:
+    def _read(self, name: str) -> Opened:
         path = str(self.path / name)
         # Without the first look tantivy would make an empty index of what has lost its list of segments.
         if not _NAME.fullmatch(name) or not tantivy.Index.exists(path):
             raise ValueError("không có chỉ mục ở đó")
-        return _ready(tantivy.Index(self._schema, path=path, reuse=True))
+        commit = self._commit(name)
+        return Opened(name, _ready(tantivy.Index(self._schema, path=path, reuse=True)), commit)
+
+    def _commit(self, name: str) -> tuple[int, int]:
+        # Each commit puts a new file in the place of the last one. Looked at before the index is opened: a
+        # commit in between is then opened twice, and never missed.
+        found = (self.path / name / "meta.json").stat()
+        return found.st_ino, found.st_mtime_ns
 
     def _make_first(self) -> str:
         name = _new_name()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tantivy
@@ -21,6 +22,11 @@ _DIACRITICS_BOOST = 2.0
 _ID_BITS = 29
 _EPOCH = 1 << 33
 _LATEST = (1 << 34) - 1
+AGGREGATIONS: dict[str, Any] = {
+    **{name: {"terms": {"field": name, "size": 200}} for name in FACETS},
+    "total": {"value_count": {"field": "post_id"}},
+    "week": {"terms": {"field": "week", "size": 2000}},
+}
 
 
 def schema() -> tantivy.Schema:

@@ -6,8 +6,9 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from store.text import fold, place_tones
+from store.text import fold, fold_aligned, place_tones
 
 SNIPPET = 240
 # Longer "words" are keys or junk; nobody types them, and engines limit terms.
@@ -63,27 +64,25 @@ def highlight(text: str, terms: Sequence[Term]) -> tuple[str, tuple[tuple[int, i
 
 
 def _occurrences(text: str, terms: Sequence[Term]) -> Iterator[tuple[int, int]]:
-    wanted = [(term.folded, term.prefix) for term in terms if not term.excluded]
-    if not wanted:
-        return
-    found = [(match.start(), match.end(), fold(match.group())) for match in _WORD.finditer(text)]
-    index = 0
-    while index < len(found):
-        ahead = tuple(word for _, _, word in found[index : index + max(len(w) for w, _ in wanted)])
-        length = max((len(w) for w, prefix in wanted if _stands(w, ahead, prefix)), default=0)
-        if length:
-            yield found[index][0], found[index + length - 1][1]
-        index += max(length, 1)
+    pattern = _pattern(tuple(term for term in terms if not term.excluded))
+    if pattern is not None:
+        for match in pattern.finditer(fold_aligned(text)):
+            yield match.span()
 
 
-def _stands(wanted: tuple[str, ...], ahead: tuple[str, ...], prefix: bool) -> bool:
-    return ahead[0].startswith(wanted[0]) if prefix else ahead[: len(wanted)] == wanted
+@lru_cache(maxsize=64)
+def _pattern(terms: tuple[Term, ...]) -> re.Pattern[str] | None:
+    # Where several begin at one word, the one of most words is marked.
+    longest_first = sorted(terms, key=lambda term: -len(term.words))
+    said = [r"\W+".join(term.folded) + (r"\w*" if term.prefix else "") for term in longest_first]
+    return re.compile(rf"\b(?:{'|'.join(said)})\b") if said else None
 
 
 def _densest(ranges: Sequence[tuple[int, int]]) -> int:
-    best, start = 0, 0
-    for i, (begin, _) in enumerate(ranges):
-        covered = sum(1 for _, end in ranges[i:] if end - begin <= SNIPPET - 60)
-        if covered > best:
-            best, start = covered, begin
+    best, start, first = 0, 0, 0
+    for last, (_, end) in enumerate(ranges):
+        while first < last and end - ranges[first][0] > SNIPPET - 60:
+            first += 1
+        if last - first + 1 > best:
+            best, start = last - first + 1, ranges[first][0]
     return start

@@ -24,11 +24,34 @@ def normalise(text: str) -> str:
     return _BLANK_LINES.sub("\n\n", text).strip()
 
 
+class _Plain(dict[int, str]):
+    """What each character is without case and diacritics; worked out when it first comes."""
+
+    def __missing__(self, code: int) -> str:
+        parts = unicodedata.normalize("NFD", chr(code).lower())
+        plain = "".join(c for c in parts if not unicodedata.combining(c)).replace("đ", "d")
+        self[code] = plain
+        return plain
+
+
+class _Aligned(dict[int, str]):
+    def __missing__(self, code: int) -> str:
+        plain = fold(chr(code))
+        self[code] = plain = plain if len(plain) == 1 else chr(code)
+        return plain
+
+
+_PLAIN, _ALIGNED = _Plain(), _Aligned()
+
+
 def fold(text: str) -> str:
     """Return `text` lower case and without diacritics, `đ` as `d`: the form in which copies are compared."""
-    decomposed = unicodedata.normalize("NFD", text.lower())
-    kept = "".join(c for c in decomposed if not unicodedata.combining(c))
-    return unicodedata.normalize("NFC", kept.replace("đ", "d"))
+    return unicodedata.normalize("NFC", text.lower().translate(_PLAIN))
+
+
+def fold_aligned(text: str) -> str:
+    """Return NFC `text` folded character by character, each in its place; what has no such fold stays."""
+    return text.translate(_ALIGNED)
 
 
 # oà, oè, uỳ at the end of a syllable may carry the tone on either vowel; `qu` is a consonant.

@@ -96,8 +96,7 @@ class Scoring:
         for post, row in scored:
             post.assessment_id = row.id
         session.flush()
-        for cluster_id in sorted({post.cluster_id for post, _ in scored}):
-            cases.refresh(session, cluster_id, now)
+        cases.refresh(session, {post.cluster_id for post, _ in scored}, now)
         outbox.owe_index(session, [one.id for one in found])
 
     def _count(self, one: Assessment) -> None:

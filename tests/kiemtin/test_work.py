@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from classifier.model import Scores, Span
 from kiemtin import documents
@@ -63,6 +63,21 @@ class Moody(NoEngine):
 def count(records: Records, table: type, *where: object) -> int:
     with records.read() as session:
         return session.scalar(select(func.count()).select_from(table).where(*where)) or 0  # type: ignore[arg-type]
+
+
+def test_a_batch_asks_the_database_no_more_for_many_posts_than_for_few(records: Records) -> None:
+    asked: list[int] = []
+    event.listen(records.engine, "before_cursor_execute", lambda *args: asked.append(1))
+    numbers = []
+    for size in (3, 60):
+        Place(records, name=f"Nguồn {size}").take(
+            *(f"{HARMLESS} Tổ {n} phường {size}, gặp chị {n}" for n in range(size))
+        )
+        station = Scoring(records, model(), policy())
+        asked.clear()
+        assert station.once() == size
+        numbers.append(len(asked))
+    assert numbers[1] <= numbers[0]
 
 
 def test_one_post_that_cannot_be_scored_holds_nobody_up(records: Records) -> None:
