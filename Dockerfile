@@ -13,7 +13,7 @@ COPY store store
 COPY models models
 RUN python -m venv /opt/kiemtin \
  && /opt/kiemtin/bin/python -m pip install --no-cache-dir --upgrade pip \
- && /opt/kiemtin/bin/python -m pip install --no-cache-dir --constraint requirements.lock '.[postgres,elasticsearch,s3]'
+ && /opt/kiemtin/bin/python -m pip install --no-cache-dir --constraint requirements.lock '.[postgres,elasticsearch,s3,otel]'
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --home-dir /data --no-create-home kiemtin \

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
+from opentelemetry.trace import SpanKind, StatusCode
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -21,6 +22,7 @@ from api.desk import Desk
 from search.engine import SearchError
 from store.migrate import require_current
 from store.records import RecordsError
+from store.spans import span
 from store.tables import Case, Event, Post, Run, Source
 from store.vocabulary import RunKind
 
@@ -43,11 +45,26 @@ class Meters:
     ) -> Response:
         """Count and time a request under its route's template, never its path: paths hold ids."""
         began = time.perf_counter()
-        response = await call_next(request)
-        route = getattr(request.scope.get("route"), "path", "other")
-        self.requests.labels(route, request.method, str(response.status_code)).inc()
-        self.seconds.labels(route).observe(time.perf_counter() - began)
-        return response
+        status = 500
+        with span(request.method, SpanKind.SERVER) as made:
+            try:
+                response = await call_next(request)
+                status = response.status_code
+                return response
+            finally:
+                route = getattr(request.scope.get("route"), "path", "other")
+                self.requests.labels(route, request.method, str(status)).inc()
+                self.seconds.labels(route).observe(time.perf_counter() - began)
+                made.update_name(f"{request.method} {route}")
+                made.set_attributes(
+                    {
+                        "http.request.method": request.method,
+                        "http.route": route,
+                        "http.response.status_code": status,
+                    }
+                )
+                if status >= 500:
+                    made.set_status(StatusCode.ERROR)
 
 
 class _FromRecords(Collector):
@@ -62,25 +79,12 @@ class _FromRecords(Collector):
             events = session.scalar(select(func.max(Event.id))) or 0
             enabled = session.scalar(select(func.count()).select_from(Source).where(Source.enabled)) or 0
             last = session.scalar(select(func.max(Run.started_at)).where(Run.kind == RunKind.CRAWL))
-            counters = session.scalars(
-                select(Run.counters).where(Run.kind == RunKind.CRAWL).order_by(Run.id.desc()).limit(200)
-            ).all()
         by_state = GaugeMetricFamily("kiemtin_cases", "Cases by state", labels=["state"])
         for state, number in cases:
             by_state.add_metric([state], number)
-        crawled = GaugeMetricFamily(
-            "kiemtin_crawl_counters", "Counters of the latest 200 crawl runs, added up", labels=["counter"]
-        )
-        total: dict[str, int] = {}
-        for found in counters:
-            for name, number in found.items():
-                total[name] = total.get(name, 0) + number
-        for name, number in sorted(total.items()):
-            crawled.add_metric([name], number)
         return [
             *_of_work(seen),
             by_state,
-            crawled,
             GaugeMetricFamily("kiemtin_posts", "Posts", value=posts),
             GaugeMetricFamily("kiemtin_events", "Events of the audit log", value=events),
             GaugeMetricFamily("kiemtin_sources_enabled", "Sources that are crawled", value=enabled),

@@ -19,6 +19,7 @@ MODULES = {
     "search": "bench.search",
     "elasticsearch": "bench.elastic",
     "workers": "bench.workers",
+    "sizes": "bench.sizes",
 }
 NAMES = tuple(MODULES)
 TABLE = Path(__file__).parent.parent / "docs" / "benchmarks.md"

@@ -13,7 +13,6 @@ from itertools import islice
 from pathlib import Path
 
 from search.engine import Document
-from search.vectors import embed
 
 SHARED = Path(os.environ.get("KIEMTIN_TEST_SHARED", Path(__file__).parents[2] / "shared"))
 _FILES = ("posts_train.jsonl", "posts_unlabelled.jsonl", "news_comments.jsonl")
@@ -58,6 +57,8 @@ def texts(number: int, seed: int = 1) -> Iterator[str]:
 
 def documents(number: int, first: int = 1) -> Iterator[Document]:
     """Yield documents with ids from `first` on; one in fifty is flagged, over 40 sources and 300 days."""
+    from search.vectors import embed  # heavy; not all that need a text need a vector
+
     choose = random.Random(first)
     source = texts(number, first)
     post_id = first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ import numpy as np
 from bench.measure import Measure
 from search.engine import Query, SearchEngine
 
-POSTS = 300_000
+POSTS = int(os.environ.get("KIEMTIN_BENCH_POSTS", "300000"))
 _ROUNDS = 30
 
 QUESTIONS: Mapping[str, Query] = {

@@ -7,18 +7,16 @@ worker; of the queue it is scoring itself, without the queue.
 
 from __future__ import annotations
 
-import os
-import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from sqlalchemy import create_engine, func, insert, select, text
+from sqlalchemy import func, insert, select
 
 from bench.corpus import texts
+from bench.installation import postgres, take_in
 from bench.measure import Measure
 from classifier.assess import assess
 from classifier.load import load
@@ -26,18 +24,13 @@ from classifier.policy import load_policy
 from kiemtin.work.crew import Crew
 from kiemtin.work.score import Scoring
 from store import tasks
-from store.ingest import Incoming, accept, clean
-from store.keys import Keys
-from store.migrate import migrate
 from store.records import Records
-from store.tables import Assessment, Capture, Post, Source
+from store.tables import Assessment, Post
 from store.vocabulary import PostKind, TaskKind
 from store.work_tables import Task
 
-SERVER = os.environ.get("KIEMTIN_TEST_DATABASE_URL", "postgresql+psycopg://postgres@127.0.0.1:5432/postgres")
 _POSTS = 12_000
 _BATCH = 128
-_PAGE = 200
 
 
 def run() -> Iterable[Measure]:
@@ -56,8 +49,8 @@ def run() -> Iterable[Measure]:
 
 def _scored(workers: int) -> float:
     """Return posts a second."""
-    with _records() as (url, records):
-        _accept(records)
+    with postgres() as (url, records):
+        take_in(records, _POSTS)
         command = [sys.executable, "-m", "bench.workers", url]
         pipe = subprocess.PIPE
         started = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(workers)]
@@ -82,7 +75,7 @@ def _scored(workers: int) -> float:
 def _queue_alone() -> float:
     """Return milliseconds a post."""
     now = datetime.now(UTC)
-    with _records() as (_, records):
+    with postgres() as (_, records):
         began = time.perf_counter()
         for start in range(0, _POSTS, _BATCH):
             owed = [
@@ -115,46 +108,6 @@ def _scoring_alone() -> float:
     for start in range(0, len(posts), _BATCH):
         assess(posts[start : start + _BATCH], model, policy)
     return (time.perf_counter() - began) * 1000 / len(posts)
-
-
-def _accept(records: Records) -> None:
-    now = datetime.now(UTC)
-    with records.write() as session:
-        source = Source(name="bench", kind="import", legal_basis="bench", added_at=now)
-        session.add(source)
-        session.flush()
-        capture = Capture(
-            source_id=source.id, url="file:///bench", at=now, media_type="application/x-ndjson",
-            sha256="0" * 64, warc="bench", offset=0, length=1,
-        )  # fmt: skip
-        session.add(capture)
-        session.flush()
-        source_id, capture_id = source.id, capture.id
-    incoming = [
-        Incoming(key=str(i), kind=PostKind.SOCIAL, text=clean(said), capture_id=capture_id)
-        for i, said in enumerate(texts(_POSTS))
-    ]
-    for start in range(0, len(incoming), _PAGE):
-        with records.write() as session:
-            accept(session, source_id, incoming[start : start + _PAGE], Keys(bytes(32)))
-
-
-@contextmanager
-def _records() -> Iterator[tuple[str, Records]]:
-    name = f"kiemtin_bench_{secrets.token_hex(6)}"
-    server = create_engine(SERVER, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    url = server.url.set(database=name).render_as_string(hide_password=False)
-    records = Records(url)
-    try:
-        migrate(records)
-        yield url, records
-    finally:
-        records.close()
-        with server.connect() as connection:
-            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-        server.dispose()
 
 
 def _main() -> None:

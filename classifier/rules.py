@@ -31,15 +31,16 @@ class Rule:
         return self.outcome == Outcome.PASSED
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the tree as plain JSON."""
-        return {
-            "name": self.name,
-            "outcome": str(self.outcome),
-            "inputs": dict(self.inputs),
-            "threshold": self.threshold,
-            "combine": self.combine,
-            "children": [child.to_dict() for child in self.children],
-        }
+        """Return the tree as plain JSON, without what is at its default: a tree is kept with every post."""
+        tree: dict[str, Any] = {"name": self.name, "outcome": str(self.outcome)}
+        if self.inputs:
+            tree["inputs"] = dict(self.inputs)
+        if self.threshold is not None:
+            tree["threshold"] = self.threshold
+        if self.combine != "leaf":
+            tree["combine"] = self.combine
+            tree["children"] = [child.to_dict() for child in self.children]
+        return tree
 
     @classmethod
     def from_dict(cls, tree: dict[str, Any]) -> Rule:
@@ -47,10 +48,10 @@ class Rule:
         return cls(
             name=tree["name"],
             outcome=Outcome(tree["outcome"]),
-            inputs=tuple(tree["inputs"].items()),
-            threshold=tree["threshold"],
-            combine=tree["combine"],
-            children=tuple(cls.from_dict(child) for child in tree["children"]),
+            inputs=tuple(tree.get("inputs", {}).items()),
+            threshold=tree.get("threshold"),
+            combine=tree.get("combine", "leaf"),
+            children=tuple(cls.from_dict(child) for child in tree.get("children", ())),
         )
 
 

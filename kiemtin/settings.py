@@ -60,6 +60,10 @@ class Settings(BaseSettings):
     metrics_token: SecretStr = Field(
         SecretStr(""), description="Mã để đọc /metrics từ máy khác; trống là chỉ máy này."
     )
+    traces_url: str = Field(
+        "",
+        description="Nơi nhận vết OpenTelemetry (OTLP/HTTP), như http://127.0.0.1:4318; trống là không gửi.",
+    )
     contact: str = Field("", description="Cách liên hệ ghi trong User-Agent khi thu thập.")
     crawl_minutes: int = Field(30, ge=1, description="Bao nhiêu phút thu thập một lần.")
     work_batch: int = Field(128, ge=1, le=2000, description="Số bài chấm trong một lượt.")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import secrets
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -12,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from elastic_transport import ConnectionError as NoConnection
-from elastic_transport import ConnectionTimeout, TransportError
+from elastic_transport import ConnectionTimeout, TlsError, TransportError
 from elasticsearch import ApiError, AsyncElasticsearch, BadRequestError, Elasticsearch, NotFoundError
 from elasticsearch.helpers import async_streaming_bulk
 
@@ -53,7 +55,7 @@ class Access:
     timeout: float = 30.0
 
     def options(self) -> dict[str, Any]:
-        """Return the keyword arguments of a client."""
+        """Return the keyword arguments of a client; raises `SearchError` for a CA file that is none."""
         made: dict[str, Any] = {
             "hosts": list(self.hosts),
             "request_timeout": self.timeout,
@@ -63,10 +65,19 @@ class Access:
         if self.api_key:
             made["api_key"] = self.api_key
         elif self.user:
-            made["basic_auth"] = (self.user, self.password)
+            # The client itself would encode a pair as ASCII, and fail on a Vietnamese password.
+            made["basic_auth"] = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
         if self.ca_file:
-            made["ca_certs"] = self.ca_file
+            made["ssl_context"] = self._trusting()
         return made
+
+    def _trusting(self) -> ssl.SSLContext:
+        try:
+            return ssl.create_default_context(cafile=self.ca_file)
+        except OSError as error:
+            raise SearchError(
+                f"KIEMTIN_SEARCH_CA_FILE={self.ca_file} không đọc được: {error.strerror or error}."
+            ) from error
 
 
 class ElasticEngine:
@@ -306,6 +317,11 @@ class ElasticEngine:
         where = ", ".join(self._access.hosts)
         try:
             yield
+        except TlsError as error:
+            raise SearchError(
+                f"Không tin được chứng thư TLS của Elasticsearch {where}: đặt KIEMTIN_SEARCH_CA_FILE là chứng"
+                f" thư CA của cụm, và dùng tên máy có trong chứng thư. ({error.message})"
+            ) from error
         except (NoConnection, ConnectionTimeout) as error:
             raise IndexDown(
                 f"Elasticsearch {where} không trả lời; việc lập chỉ mục chờ trong cơ sở dữ liệu."

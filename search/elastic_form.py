@@ -12,7 +12,7 @@ from typing import Any
 from search.alike import NEAR, first_words, least_shared
 from search.engine import FACETS, VECTOR, Document, Hit, Probe, Query, Results
 from search.source import source
-from search.terms import Term, highlight, parse
+from search.terms import Term, excerpt, parse
 
 # Raised with every change of SETTINGS or MAPPINGS; an index of another form asks for a reindex.
 FORM = 1
@@ -133,7 +133,7 @@ def results(query: Query, answer: Mapping[str, Any]) -> Results:
 def hit(one: Mapping[str, Any], score: float, terms: Sequence[Term]) -> Hit:
     """Return a hit; the same code as for the embedded engine finds what to mark."""
     body = kept(one["_source"])
-    snippet, ranges = highlight(body["text"], terms)
+    snippet, ranges = excerpt(body["title"], body["text"], terms)
     return Hit(int(body["post_id"]), score, body["title"], snippet, ranges)
 
 

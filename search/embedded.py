@@ -18,7 +18,7 @@ from search.alike import CANDIDATES, NEAR, first_words, fuse, least_shared
 from search.engine import FACETS, Document, Hit, Probe, Query, Results
 from search.folder import IndexFolder, Opened
 from search.source import read
-from search.terms import Term, highlight, parse
+from search.terms import Term, excerpt, parse
 
 _HEAP = 64_000_000
 _WAIT = timedelta(seconds=60)
@@ -228,7 +228,7 @@ def _source(searcher: tantivy.Searcher, address: tantivy.DocAddress) -> dict[str
 
 
 def _hit(source: dict[str, Any], score: float, terms: Sequence[Term]) -> Hit:
-    snippet, ranges = highlight(source["text"], terms)
+    snippet, ranges = excerpt(source["title"], source["text"], terms)
     return Hit(source["post_id"], score, source["title"], snippet, ranges)
 
 

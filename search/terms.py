@@ -48,6 +48,12 @@ def parse(typed: str) -> list[Term]:
     return terms
 
 
+def excerpt(title: str, text: str, terms: Sequence[Term]) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """Return what is shown of a post below its title: one paragraph, without the title that may open it."""
+    said = " ".join(text.removeprefix(title).split())
+    return highlight(said or text, terms)
+
+
 def highlight(text: str, terms: Sequence[Term]) -> tuple[str, tuple[tuple[int, int], ...]]:
     """Return the part of `text` where most terms stand close together, and their ranges in it."""
     ranges = list(_occurrences(text, terms))

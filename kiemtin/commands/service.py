@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import threading
@@ -18,6 +19,7 @@ from kiemtin import log as logs
 from kiemtin.house import House
 from kiemtin.screen import bar, say, show_counters, show_found
 from kiemtin.settings import Settings, SettingsError, load
+from kiemtin.traces import traced
 from store import tasks
 from store.records import lock
 from store.vocabulary import TaskKind
@@ -72,7 +74,7 @@ def demo(
     finally:
         site.stop()
     if serve_after:
-        with _stopping(), _working(house, _DEFAULT):
+        with _stopping(), traced(settings), _working(house, _DEFAULT):
             _serve(house, port)
 
 
@@ -88,7 +90,7 @@ def run(port: Port = None) -> None:
         queues = tuple(TaskKind)
     else:
         say(f"Chưa có {settings.sources_file}: không thu thập. Xem docs/operator.md để thêm nguồn.")
-    with _stopping(), _working(house, queues):
+    with _stopping(), traced(settings), _working(house, queues):
         _serve(house, port)
 
 
@@ -98,7 +100,7 @@ def serve(port: Port = None) -> None:
     logs.configure(settings)
     house = House(settings)
     house.require_ready()
-    with _stopping():
+    with _stopping(), traced(settings):
         _serve(house, port)
 
 
@@ -121,7 +123,7 @@ def work(
     kinds = _queues(queues)
     if TaskKind.CRAWL in kinds:
         _sync_sources(house)
-    with _stopping() as stop:
+    with _stopping() as stop, traced(settings):
         crew = house.crew(kinds)
         if until_idle:
             with bar("Chấm và lập chỉ mục", quiet=quiet) as move:
@@ -138,6 +140,9 @@ def crawl(
     ] = None,
     due: Annotated[bool, typer.Option("--due", help="Chỉ các nguồn đã đến lượt.")] = False,
     quiet: Quiet = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="In các bộ đếm thành một dòng JSON ở cuối, thay cho bảng.")
+    ] = False,
 ) -> None:
     """Thu thập một lượt các nguồn đang bật trong sources.yaml, trừ nguồn tiến trình khác đang thu thập."""
     from crawlers.crawl import crawl as run_crawl
@@ -160,7 +165,8 @@ def crawl(
         names = claimed.take(None if due else _ids(house, entries))
         entries = [entry for entry in entries if entry.name in names]
         if not entries:
-            say("Không có nguồn nào để thu thập lúc này: chưa đến lượt, hoặc tiến trình khác đang thu thập.")
+            if not as_json:
+                say("Không có nguồn nào để thu thập: chưa đến lượt, hoặc tiến trình khác đang thu thập.")
             return
         with bar("Thu thập", quiet=quiet) as move:
             counters = run_crawl(
@@ -172,7 +178,9 @@ def crawl(
                 contact=settings.contact,
             )
         claimed.finish(timedelta(minutes=settings.crawl_minutes))
-    if not quiet:
+    if as_json:
+        typer.echo(json.dumps(counters, ensure_ascii=False))
+    elif not quiet:
         show_counters("Thu thập", counters)
 
 

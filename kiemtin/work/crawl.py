@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -13,6 +16,7 @@ from sqlalchemy import select
 from kiemtin.work.station import Hand
 from store import tasks
 from store.records import Records
+from store.spans import span
 from store.tables import Run, Source
 from store.vocabulary import RunState, TaskKind
 
@@ -36,13 +40,28 @@ class Crawling:
             due = tasks.crawls_due(session)
         if not due or self._stopped:
             return 0
-        self._running = subprocess.Popen([sys.executable, "-m", "kiemtin", "crawl", "--due", "--quiet"])
-        code = self._running.wait()
+        began = time.perf_counter()
+        with span("work crawl", queue=self.kind.value, tasks=due):
+            self._running = subprocess.Popen(
+                [sys.executable, "-m", "kiemtin", "crawl", "--due", "--quiet", "--json"],
+                stdout=subprocess.PIPE,
+            )
+            said, _ = self._running.communicate()
+        code = self._running.returncode
         self.hand.counters["crawl/started"] += 1
+        self.hand.counters["crawl/milliseconds"] += round((time.perf_counter() - began) * 1000)
+        self._count(said)
         if code:
             self.hand.counters["crawl/failed"] += 1
             log.warning("crawl.ended", code=code)
         return due
+
+    def _count(self, said: bytes) -> None:
+        # One that was killed says nothing.
+        for line in said.splitlines()[-1:]:
+            with suppress(ValueError):
+                for name, number in json.loads(line).items():
+                    self.hand.counters[f"crawl/{name}"] += number
 
     def stop(self) -> None:
         """Start no more, and let the one that runs finish its page."""

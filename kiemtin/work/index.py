@@ -8,10 +8,11 @@ from datetime import timedelta
 import structlog
 
 from kiemtin import documents
-from kiemtin.work.station import Hand, Resting
+from kiemtin.work.station import Resting, Taking
 from search.engine import SearchEngine, SearchError
 from store import tasks
 from store.records import Records
+from store.tasks import Batch
 from store.vocabulary import TaskKind
 
 log = structlog.get_logger("kiemtin.work")
@@ -20,23 +21,17 @@ log = structlog.get_logger("kiemtin.work")
 _PAUSE = timedelta(seconds=5)
 
 
-class Indexing:
+class Indexing(Taking):
     """The queue `index`; see `kiemtin.work.station.Station`."""
 
     kind = TaskKind.INDEX
 
     def __init__(self, records: Records, engine: SearchEngine, batch: int = 512) -> None:
-        self.records = records
+        super().__init__(records, batch)
         self.engine = engine
-        self.batch = batch
-        self.hand = Hand()
 
-    def once(self) -> int:
-        """Show the index the present state of one batch of posts."""
-        with self.records.write() as session:
-            batch = self.hand.batch = tasks.take(session, self.kind, self.batch, self.hand.worker_id)
-        if batch is None:
-            return 0
+    def do(self, batch: Batch) -> None:
+        """Show the index the present state of the posts."""
         with self.records.read() as session:
             found = documents.of_posts(session, batch.subject_ids)
         there = {document.post_id for document in found}
@@ -55,9 +50,7 @@ class Indexing:
                 log.warning("index.failed", post=post_id, error=reason)
                 tasks.fail(session, batch, post_id, reason)
             tasks.finish(session, batch, [i for i in batch.subject_ids if i not in errors])
-        self.hand.counters["index/waited_milliseconds"] += round(batch.waited * 1000)
         self.hand.counters["index/milliseconds"] += round((time.perf_counter() - began) * 1000)
         self.hand.counters["index/put"] += len(found) - len(errors)
         self.hand.counters["index/deleted"] += len(gone)
         self.hand.counters["index/failed"] += len(errors)
-        return len(batch.task_ids)

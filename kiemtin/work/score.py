@@ -13,39 +13,33 @@ from sqlalchemy.orm import Session
 from classifier.assess import Assessment, assess
 from classifier.model import Model
 from classifier.policy import Policy
-from kiemtin.work.station import Hand
+from kiemtin.work.station import Taking
 from review import case as cases
 from store import outbox, tables, tasks
 from store.records import Records
+from store.tasks import Batch
 from store.vocabulary import TaskKind
 
 log = structlog.get_logger("kiemtin.work")
 
 
-class Scoring:
+class Scoring(Taking):
     """The queue `score`; see `kiemtin.work.station.Station`."""
 
     kind = TaskKind.SCORE
 
     def __init__(self, records: Records, model: Model, policy: Policy, batch: int = 128) -> None:
-        self.records = records
+        super().__init__(records, batch)
         self.model = model
         self.policy = policy
-        self.batch = batch
-        self.hand = Hand()
 
-    def once(self) -> int:
-        """Score one batch of posts."""
-        with self.records.write() as session:
-            batch = self.hand.batch = tasks.take(session, self.kind, self.batch, self.hand.worker_id)
-        if batch is None:
-            return 0
+    def do(self, batch: Batch) -> None:
+        """Score the posts, and open and refresh their cases."""
         with self.records.read() as session:
             posts = session.scalars(select(tables.Post).where(tables.Post.id.in_(batch.subject_ids))).all()
         versions = {post.id: post.version for post in posts}
         began = time.perf_counter()
         found, failed = self._assess(posts)
-        self.hand.counters["score/waited_milliseconds"] += round(batch.waited * 1000)
         self.hand.counters["score/milliseconds"] += round((time.perf_counter() - began) * 1000)
         with self.records.write() as session:
             self._write(session, found, versions)
@@ -53,7 +47,6 @@ class Scoring:
                 tasks.fail(session, batch, post_id, error)
             # Posts that are gone meanwhile owe nothing.
             tasks.finish(session, batch, [i for i in batch.subject_ids if i not in failed])
-        return len(batch.task_ids)
 
     def _assess(self, posts: Sequence[tables.Post]) -> tuple[list[Assessment], dict[int, str]]:
         try:

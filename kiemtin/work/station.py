@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
+from store import tasks
+from store.records import Records
+from store.spans import span
 from store.tasks import Batch
 from store.vocabulary import TaskKind
 
@@ -35,6 +39,32 @@ class Station(Protocol):
 
         Raises `Resting` when the fault is not the tasks'.
         """
+
+
+class Taking(ABC):
+    """A station that takes the tasks of its queue a batch at a time."""
+
+    kind: TaskKind
+
+    def __init__(self, records: Records, batch: int) -> None:
+        self.records = records
+        self.batch = batch
+        self.hand = Hand()
+
+    def once(self) -> int:
+        """Do one batch; see `Station.once`."""
+        with self.records.write() as session:
+            batch = self.hand.batch = tasks.take(session, self.kind, self.batch, self.hand.worker_id)
+        if batch is None:
+            return 0
+        self.hand.counters[f"{self.kind}/waited_milliseconds"] += round(batch.waited * 1000)
+        with span(f"work {self.kind}", queue=self.kind.value, tasks=len(batch.task_ids)):
+            self.do(batch)
+        return len(batch.task_ids)
+
+    @abstractmethod
+    def do(self, batch: Batch) -> None:
+        """Do a batch, and end its tasks in the transaction that writes what came of them."""
 
 
 PAUSE = timedelta(seconds=2)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -28,9 +26,9 @@ from store.records import Records
 from store.tables import Assessment, Case, Post
 from store.vocabulary import TaskKind
 from store.work_tables import Task
-from tests.conftest import shared
+from tests.elastic import Node, own_node
 from tests.factory import HARMFUL, Place, stations
-from tests.kiemtin.program import Program, free_port, wait_for
+from tests.kiemtin.program import Program, wait_for
 
 POSTS = 400
 CUT = (
@@ -96,33 +94,22 @@ def _reached(records: Records, number: int, importing: subprocess.Popen[bytes]) 
 
 
 @pytest.fixture
-def node(elasticsearch: str) -> Iterator[tuple[Path, str]]:
+def node(elasticsearch: str) -> Iterator[Node]:
     """A node of its own, for it is going to be killed."""
-    folder, port = Path("/tmp") / f"kiemtin-node-{secrets.token_hex(4)}", free_port()
-    start_node(folder, port)
-    yield folder, f"http://127.0.0.1:{port}"
-    subprocess.run([folder / "stop"], check=False)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def start_node(folder: Path, port: int) -> None:
-    with (folder.parent / f"{folder.name}.log").open("ab") as log:
-        subprocess.run([shared("elasticsearch/start"), folder, str(port)], check=True, stdout=log, stderr=log)
+    with own_node() as made:
+        yield made
 
 
 @pytest.mark.elasticsearch
-def test_a_search_node_killed_in_mid_bulk_is_behind_and_catches_up(
-    sqlite: Records, node: tuple[Path, str]
-) -> None:
-    folder, url = node
-    place, engine = Place(sqlite), open_engine(url)
+def test_a_search_node_killed_in_mid_bulk_is_behind_and_catches_up(sqlite: Records, node: Node) -> None:
+    place, engine = Place(sqlite), open_engine(node.url)
     texts = [f"{i} {HARMFUL[i % len(HARMFUL)]}" for i in range(POSTS)]
     place.take(*texts)
     Crew(sqlite, stations(sqlite)[:1]).until_idle()
     indexing = Indexing(sqlite, engine, 40)
     for _ in range(3):
         indexing.once()
-    pid = int((folder / "pid").read_text())
+    pid = int((node.folder / "pid").read_text())
     killer = subprocess.Popen(["sh", "-c", f"sleep 0.05; kill -9 {pid}"])
     with pytest.raises(Resting, match=r"không trả lời|chưa dùng được"):
         for _ in range(40):
@@ -138,7 +125,7 @@ def test_a_search_node_killed_in_mid_bulk_is_behind_and_catches_up(
         assert session.scalar(select(func.max(Task.attempts))) == 0
         for task in session.scalars(select(Task)):
             task.due_at = datetime.now(UTC)
-    start_node(folder, int(url.rsplit(":", 1)[1]))
+    node.start()
     while indexing.once():
         pass
     assert drained(sqlite)

@@ -360,6 +360,18 @@ def test_highlights_point_at_the_words(engine: SearchEngine) -> None:
     assert [hit.snippet[a:b] for a, b in hit.highlights] == ["khẩu trang", "chợ"]
 
 
+def test_below_its_title_a_post_is_one_paragraph_that_does_not_repeat_it(empty: SearchEngine) -> None:
+    filled(
+        empty, [document(1, "Tin mới\n\nUống nước\n\ntỏi", title="Tin mới"), document(2, "Tin", title="Tin")]
+    )
+    assert {hit.post_id: hit.snippet for hit in empty.search(Query("tin")).hits} == {
+        1: "Uống nước tỏi",
+        2: "Tin",
+    }
+    (hit,) = empty.search(Query('"nuoc toi"')).hits
+    assert [hit.snippet[a:b] for a, b in hit.highlights] == ["nước tỏi"]
+
+
 def test_a_long_text_shows_the_part_that_matters(empty: SearchEngine) -> None:
     filled(empty, [document(1, "mở đầu dài dòng " * 100 + "nước tỏi chữa bệnh " + "kết thúc " * 100)])
     (hit,) = empty.search(Query("nuoc toi chua")).hits
