@@ -28,7 +28,9 @@ TABLE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(NAMES)}; none means all")
-    parser.add_argument("--table", action="store_true", help=f"also write {TABLE.name} of the docs")
+    parser.add_argument(
+        "--table", action="store_true", help=f"also write what was measured into {TABLE.name} of the docs"
+    )
     options = parser.parse_args()
     unknown = set(options.names) - set(NAMES)
     if unknown:
@@ -39,24 +41,16 @@ def main() -> None:
             print(measure.line(), flush=True)
             measures.append(measure)
     if options.table:
-        TABLE.write_text(render(measures), encoding="utf-8")
+        TABLE.write_text(render(measures, TABLE.read_text(encoding="utf-8")), encoding="utf-8")
     sys.exit(0 if all(measure.ok for measure in measures) else 1)
 
 
-def render(measures: list[Measure]) -> str:
-    """Return the page of the docs that shows `measures`, a table a benchmark."""
-    lines = [
-        "# Benchmarks",
-        "",
-        "Rendered by `make bench`; each reference ran in the same process or run as ours, on "
-        f"{os.cpu_count()} cores of {_processor()}, servers included. "
-        "`.venv/bin/python -m bench NAME` runs one. What each reference is stands at the head of "
-        "its module in `bench/`.",
-    ]
+def render(measures: list[Measure], before: str = "") -> str:
+    """Return the page of the docs, a table a benchmark; what was not measured now stays as in `before`."""
+    kept = {part.split("\n", 1)[0]: part for part in before.split("\n## ")[1:]}
     for name, rows in groupby(measures, key=lambda measure: measure.bench):
-        lines += [
-            "",
-            f"## {name}",
+        lines = [
+            name,
             "",
             "| measure | ours | reference | ratio | unit | goal | reached |",
             "|---|--:|--:|--:|---|---|---|",
@@ -68,7 +62,14 @@ def render(measures: list[Measure]) -> str:
             lines.append(
                 f"| {m.measure} | {m.ours:g} | {reference} | {ratio} | {m.unit} | {m.goal} | {reached} |"
             )
-    return "\n".join(lines) + "\n"
+        kept[name] = "\n".join(lines) + "\n"
+    head = (
+        "# Benchmarks\n\n"
+        "Rendered by `make bench`; each reference ran in the same process or run as ours, on "
+        f"{os.cpu_count()} cores of {_processor()}, servers included. `.venv/bin/python -m bench NAME` runs "
+        "one. What each reference is stands at the head of its module in `bench/`.\n"
+    )
+    return "\n## ".join([head, *(kept[name] for name in NAMES if name in kept)])
 
 
 def _processor() -> str:

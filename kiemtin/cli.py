@@ -49,7 +49,7 @@ def _known_errors() -> tuple[type[Exception], ...]:
     from models import DataError
     from review.errors import ReviewError
     from search.engine import SearchError
-    from store.archive import ArchiveError
+    from store.archived import ArchiveError
     from store.backup import BackupError
     from store.keys import KeyFileError
     from store.records import RecordsError

@@ -358,15 +358,28 @@ async def _actions(
     documents: Iterable[Document], index: str, *, alias: bool
 ) -> AsyncIterator[dict[str, Any]]:
     source = iter(documents)
-    # Documents come from the database: they are read aside, so that the bulk on its way is not held up.
-    while page := await asyncio.to_thread(lambda: list(islice(source, CHUNK))):
-        for document in page:
-            yield {
-                "_op_type": "index",
-                "_index": index,
-                "_id": str(document.post_id),
-                "_source": form.made(document),
-                "version": document.version,
-                "version_type": "external_gte",
-                **({"require_alias": True} if alias else {}),
-            }
+
+    def page() -> list[dict[str, Any]]:
+        return [_action(document, index, alias=alias) for document in islice(source, CHUNK)]
+
+    # Documents come from the database and are made here: the next ones while a bulk is on its way.
+    coming = asyncio.ensure_future(asyncio.to_thread(page))
+    try:
+        while actions := await coming:
+            coming = asyncio.ensure_future(asyncio.to_thread(page))
+            for action in actions:
+                yield action
+    finally:
+        coming.cancel()
+
+
+def _action(document: Document, index: str, *, alias: bool) -> dict[str, Any]:
+    return {
+        "_op_type": "index",
+        "_index": index,
+        "_id": str(document.post_id),
+        "_source": form.made(document),
+        "version": document.version,
+        "version_type": "external_gte",
+        **({"require_alias": True} if alias else {}),
+    }

@@ -7,7 +7,6 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -19,6 +18,7 @@ from warcio.archiveiterator import ArchiveIterator
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
+from store.archived import ArchiveAbsent, ArchiveError, Record, Shipment, Stored, Torn
 from store.disk import sound_length, sync
 
 if TYPE_CHECKING:
@@ -30,53 +30,6 @@ ROTATE_AT = 1 << 30
 _SEALED = ".warc.gz"
 _OPEN = ".open"
 _CHUNK = 1 << 20
-
-
-class ArchiveError(Exception):
-    """A record cannot be written or found; the message says which file and where."""
-
-
-class ArchiveAbsent(ArchiveError):
-    """There is no such file, here or in the remote."""
-
-
-@dataclass(frozen=True)
-class Stored:
-    """Where a capture lies: file name, byte offset and length in it, SHA-256 of the payload."""
-
-    warc: str
-    offset: int
-    length: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Record:
-    """A capture read back."""
-
-    url: str
-    at: str
-    media_type: str
-    status: int | None
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-
-
-@dataclass(frozen=True)
-class Torn:
-    """The tail that a killed process left: it was cut off; nothing in it had been acknowledged."""
-
-    warc: str
-    offset: int
-    length: int
-
-
-@dataclass(frozen=True)
-class Shipment:
-    """What went to the remote, by file name, and what stayed in the folder, with the reason."""
-
-    sent: tuple[str, ...] = ()
-    kept: dict[str, str] = field(default_factory=dict)
 
 
 class Archive:

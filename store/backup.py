@@ -22,7 +22,8 @@ from typing import BinaryIO
 
 from sqlalchemy import func, select
 
-from store.archive import Archive, ArchiveAbsent, ArchiveError
+from store.archive import Archive
+from store.archived import ArchiveAbsent, ArchiveError
 from store.disk import sound_length, sync
 from store.records import Records, RecordsError
 from store.tables import Capture

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from store.archive import ArchiveAbsent, ArchiveError, Shipment
+from store.archived import ArchiveAbsent, ArchiveError, Shipment
 from store.disk import sync
 
 PART = 8 << 20  # bytes of one part of an upload, and of one request when a file is read back whole

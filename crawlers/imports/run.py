@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 from crawlers.imports import rows
 from crawlers.imports.mapping import Mapping, RowRefused
 from store import audit, ingest
-from store.archive import Archive, Torn
+from store.archive import Archive
+from store.archived import Torn
 from store.ingest import Incoming
 from store.keys import Keys
 from store.records import Records

@@ -21,7 +21,8 @@ from kiemtin.work.index import Indexing
 from kiemtin.work.station import Resting
 from search.open import open_engine
 from store import audit, tasks
-from store.archive import Archive, ArchiveError
+from store.archive import Archive
+from store.archived import ArchiveError
 from store.records import Records
 from store.tables import Assessment, Case, Post
 from store.vocabulary import TaskKind

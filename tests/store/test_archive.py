@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from warcio.archiveiterator import ArchiveIterator
 
-from store.archive import Archive, ArchiveError, Stored
+from store.archive import Archive
+from store.archived import ArchiveError, Stored
 from tests.conftest import ROOT
 
 NOW = datetime(2026, 11, 20, 3, 4, 5, tzinfo=UTC)

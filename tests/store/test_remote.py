@@ -25,7 +25,8 @@ from moto.server import ThreadedMotoServer
 from kiemtin.house import House
 from kiemtin.settings import Settings
 from store import remote
-from store.archive import Archive, ArchiveError, Stored
+from store.archive import Archive
+from store.archived import ArchiveError, Stored
 from store.remote import Remote
 from tests.conftest import ROOT
 
