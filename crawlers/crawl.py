@@ -7,13 +7,18 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import structlog
 from scrapy.crawler import AsyncCrawlerProcess, Crawler
 from sqlalchemy import select
 
+from crawlers.addresses import Allowed, PublicResolver
+from crawlers.gate import Gate
+from crawlers.hosts import Hosts, PoliteCrawler
 from crawlers.intake import Intake
 from crawlers.page import LARGEST
+from crawlers.robots import AGENT
 from crawlers.sources import SourceEntry, sync
 from crawlers.spider import SourceSpider
 from store import audit
@@ -26,7 +31,7 @@ from store.vocabulary import RunState
 log = structlog.get_logger("kiemtin.crawl")
 
 REVISIT = timedelta(hours=6)
-_ROBOTS = "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware"
+_HANDLER = "crawlers.fetch.PoliteHandler"
 
 
 def crawl(
@@ -38,13 +43,19 @@ def crawl(
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     contact: str = "",
     revisit: timedelta = REVISIT,
+    opened: Sequence[str] = (),
 ) -> dict[str, int]:
     """Crawl the given sources and return the counters of all, added up.
 
     Blocks until done; a process can call it only once, for its event loop cannot start again. SIGINT and
     SIGTERM end it after the pages in hand. An article seen less than `revisit` ago is not fetched again.
     Who calls it holds the sources (`store.tasks.take_crawls`): no host is asked by two processes at once.
+    Only public addresses are asked, and those in the networks of `opened`; raises `ValueError` for what is
+    no network.
     """
+    PublicResolver.allowed = Allowed(opened)
+    if opened:
+        log.warning("crawl.private_opened", networks=list(opened))
     with archive:
         _report_torn(records, archive)
         return _crawl(records, archive, keys, entries, on_progress, contact, revisit)
@@ -76,11 +87,15 @@ def _crawl(
     intakes = []
     # One thread: pages are read and written one after the other, while the loop goes on fetching.
     with ThreadPoolExecutor(1, "intake") as executor:
+        hosts = Hosts(records, executor, Gate())
+        hosts.load(urlsplit(source.url or "").netloc for source in sources)
         crawlers = []
         for source in sources:
             intake = Intake(records, archive, keys, source)
             intakes.append(intake)
-            crawler = Crawler(SourceSpider, {"DOWNLOAD_DELAY": 1.0 / source.rate})
+            hosts.gate.slow(urlsplit(source.url or "").netloc, 1.0 / source.rate)
+            crawler = PoliteCrawler(SourceSpider)
+            crawler.hosts = hosts
             crawlers.append(crawler)
             process.crawl(
                 crawler, source=source, intake=intake, executor=executor, revisit=revisit, moved=moved
@@ -98,10 +113,15 @@ def _crawl(
 
 def _settings(contact: str) -> dict[str, object]:
     return {
-        "USER_AGENT": f"KiemTin/0.1 (public-health fact-checking{'; ' + contact if contact else ''})",
-        "ROBOTSTXT_OBEY": True,
-        "ROBOTSTXT_USER_AGENT": "KiemTin",
-        "DOWNLOADER_MIDDLEWARES": {_ROBOTS: None, "crawlers.robots.FailClosedRobots": 100},
+        "USER_AGENT": f"{AGENT}/0.1 (public-health fact-checking{'; ' + contact if contact else ''})",
+        # Ours takes the place of Scrapy's, which lets everything through where there is no answer.
+        "ROBOTSTXT_OBEY": False,
+        "DOWNLOADER_MIDDLEWARES": {"crawlers.robots.FailClosedRobots": 100},
+        "DOWNLOAD_HANDLERS": {"http": _HANDLER, "https": _HANDLER},
+        "TWISTED_DNS_RESOLVER": "crawlers.addresses.PublicResolver",
+        # A proxy would look names up itself, and reach what this process may not.
+        "HTTPPROXY_ENABLED": False,
+        "DEFAULT_REQUEST_HEADERS": {"Accept-Language": "vi", "Accept-Encoding": "gzip, deflate"},
         "REMOTE_CONTROL_ENABLED": False,
         "COOKIES_ENABLED": False,
         "CONCURRENT_REQUESTS_PER_DOMAIN": 1,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -19,6 +21,7 @@ from store.keys import Keys
 from store.records import Records
 from store.tables import Capture, Post, Run, Source
 from store.vocabulary import PostKind, RunKind, RunState
+from store.work_tables import Host
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Fetched:
     headers: tuple[tuple[str, str], ...]
     media_type: str
     body: bytes
+    detail: dict[str, Any] = field(default_factory=dict)
 
 
 class Intake:
@@ -74,10 +78,12 @@ class Intake:
                     warc=stored.warc,
                     offset=stored.offset,
                     length=stored.length,
+                    detail=fetched.detail,
                 )
                 session.add(capture)
                 session.flush()
                 known = capture.id
+            session.merge(Host(name=urlsplit(fetched.url).netloc, asked_at=now))
             posts = list(self._posts(kind, items, known or 0, counters))
             counters += ingest.tally(ingest.accept(session, self.source.id, posts, self.keys, now))
             self._keep_counters(session, counters)

@@ -1,14 +1,34 @@
-"""robots.txt that fails closed: where the rules cannot be read, nothing is fetched."""
+"""robots.txt (RFC 9309) that fails closed: where the rules cannot be read, nothing is fetched."""
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import structlog
+from protego import Protego
 from scrapy import Request
-from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
 from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Response
-from scrapy.robotstxt import RobotParser
+from scrapy.http.request import NO_CALLBACK
 
-_ABSENT = frozenset({404, 410})
+from crawlers.addresses import PrivateAddress
+from crawlers.gate import HostResting
+
+if TYPE_CHECKING:
+    from crawlers.hosts import PoliteCrawler
+
+log = structlog.get_logger("kiemtin.crawl")
+
+AGENT = "KiemTin"
+KEPT = timedelta(hours=24)
+# RFC 9309 2.5: at least so many bytes are parsed; what is beyond may be left.
+LONGEST = 500 * 1024
+_TOO_MANY = 429
 
 
 class RobotsForbidden(IgnoreRequest):
@@ -19,28 +39,103 @@ class RobotsUnreachable(IgnoreRequest):
     """robots.txt could not be read, so nothing of the host is fetched."""
 
 
-class FailClosedRobots(RobotsTxtMiddleware):
-    """Scrapy's middleware lets everything through when robots.txt cannot be fetched; this one does not.
+@dataclass(frozen=True)
+class Rules:
+    """The rules of one host, as it answered at `at`; without an answer `status` is None."""
 
-    Absent (404, 410) means no rules, as RFC 9309 2.3.1.3 says. Every other failure, refusals included,
-    closes the host for this run.
+    status: int | None
+    text: str
+    at: datetime
+
+    @property
+    def readable(self) -> bool:
+        """Whether the answer says what is allowed: a file, or its absence.
+
+        RFC 9309 2.3.1.3: client errors mean that there are no rules; 2.3.1.4: server errors and silence
+        mean that nothing is allowed. "Too many requests" is no word about rules, and closes too.
+        """
+        return self.status is not None and (
+            self.status == 200 or (400 <= self.status < 500 and self.status != _TOO_MANY)
+        )
+
+    @cached_property
+    def _parsed(self) -> Protego:
+        return Protego.parse(self.text if self.status == 200 else "")
+
+    def allows(self, url: str) -> bool:
+        """Say whether this crawler may fetch `url`."""
+        return self.readable and bool(self._parsed.can_fetch(url, AGENT))
+
+    @property
+    def seconds_apart(self) -> float:
+        """How far apart requests must be by `Crawl-delay` and `Request-rate`; 0 where neither is said."""
+        if not self.readable:
+            return 0.0
+        rate = self._parsed.request_rate(AGENT)
+        by_rate = rate.seconds / rate.requests if rate is not None and rate.requests else 0.0
+        return max(float(self._parsed.crawl_delay(AGENT) or 0.0), by_rate)
+
+
+def rules_of(status: int, body: bytes, at: datetime) -> Rules:
+    """Return the rules that an answer to /robots.txt holds."""
+    text = body[:LONGEST].decode("utf-8-sig", "ignore") if status == 200 else ""
+    # A NUL would end the text in some databases, and means nothing in a robots.txt.
+    return Rules(status, text.replace("\0", ""), at)
+
+
+class FailClosedRobots:
+    """Asks each host for its rules before anything else, keeps to them, and notes them for the capture.
+
+    The crawler carries the `hosts` of its process, which keep rules for 24 hours, also beyond a run.
     """
 
-    async def robot_parser(self, request: Request) -> RobotParser | None:
-        parser = await super().robot_parser(request)
-        if parser is None:
-            raise RobotsUnreachable(f"robots.txt unreachable for {request.url}")
-        return parser
+    def __init__(self, crawler: PoliteCrawler) -> None:
+        self._crawler = crawler
+        self._hosts = crawler.hosts
 
-    def process_request_2(self, rp: RobotParser | None, request: Request) -> None:
+    @classmethod
+    def from_crawler(cls, crawler: PoliteCrawler) -> FailClosedRobots:
+        return cls(crawler)
+
+    async def process_request(self, request: Request) -> None:
+        """Raise `RobotsForbidden` or `RobotsUnreachable` unless the rules of the host allow `request`."""
+        if request.meta.get("dont_obey_robotstxt"):
+            return
+        host = urlsplit(request.url).netloc
+        rules = await self._rules(request.url, host)
+        if not rules.readable:
+            raise RobotsUnreachable(f"robots.txt of {host}: {rules.status or 'no answer'}")
+        if not rules.allows(request.url):
+            raise RobotsForbidden(request.url)
+        self._hosts.gate.slow(host, rules.seconds_apart)
+        request.meta["robots"] = {"status": rules.status, "at": rules.at.isoformat(), "allows": True}
+
+    async def _rules(self, url: str, host: str) -> Rules:
+        kept = self._hosts.rules(host)
+        if kept is not None:
+            return kept
+        asking = self._hosts.asking
+        if host not in asking:
+            # All who come meanwhile, from whatever source, wait for the one answer.
+            asking[host] = asyncio.ensure_future(self._ask(url, host))
+        return await asyncio.shield(asking[host])
+
+    async def _ask(self, url: str, host: str) -> Rules:
+        request = Request(
+            f"{urlsplit(url).scheme}://{host}/robots.txt",
+            priority=1000,
+            callback=NO_CALLBACK,
+            meta={"dont_obey_robotstxt": True},
+        )
         try:
-            super().process_request_2(rp, request)
-        except IgnoreRequest as error:
-            raise RobotsForbidden(str(error)) from error
-
-    async def _parse_robots(self, response: Response, netloc: str, request: Request) -> None:
-        if response.status in _ABSENT:
-            response = response.replace(body=b"")
-        elif response.status != 200:
-            raise IgnoreRequest(f"robots.txt answered {response.status}")
-        await super()._parse_robots(response, netloc, request)
+            response: Response = await self._crawler.engine.download_async(request)
+            rules = rules_of(response.status, response.body, datetime.now(UTC))
+        except (PrivateAddress, HostResting):
+            raise
+        except Exception as error:  # noqa: BLE001 whatever else kept us from an answer closes the host
+            log.warning("robots.unreachable", host=host, why=type(error).__name__)
+            rules = Rules(None, "", datetime.now(UTC))
+        finally:
+            del self._hosts.asking[host]
+        await self._hosts.keep_rules(host, rules)
+        return rules

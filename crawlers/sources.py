@@ -39,7 +39,7 @@ Text = Annotated[str, AfterValidator(_said)]
 
 
 class SourceEntry(BaseModel):
-    """One source. `rate` is the most requests a second to its host."""
+    """One source. `rate` is the most requests a second to its host: by default one in five seconds."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -48,7 +48,7 @@ class SourceEntry(BaseModel):
     url: Annotated[str, AfterValidator(_url)]
     language: Annotated[str, Field(pattern=r"^[a-z]{2}$")] = "vi"
     legal_basis: Text
-    rate: Annotated[float, Field(gt=0, le=50)] = 0.5
+    rate: Annotated[float, Field(gt=0, le=50)] = 0.2
     enabled: bool = True
 
 

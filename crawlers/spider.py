@@ -15,9 +15,12 @@ from scrapy.http import Response
 from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
 
+from crawlers.addresses import PrivateAddress
 from crawlers.articles import read_article
 from crawlers.feeds import read_feed
+from crawlers.fetch import exchanges
 from crawlers.forums import read_forum
+from crawlers.gate import HostResting
 from crawlers.intake import Fetched, Intake
 from crawlers.page import Unreadable
 from crawlers.robots import RobotsForbidden, RobotsUnreachable
@@ -121,7 +124,7 @@ class SourceSpider(scrapy.Spider):
             for value in values
         )
         media_type = (response.headers.get("Content-Type") or b"").decode("latin-1")
-        fetched = Fetched(response.url, response.status, headers, media_type, response.body)
+        fetched = Fetched(response.url, response.status, headers, media_type, response.body, _came(response))
         await self._aside(lambda: self.intake.take(fetched, kind, items))
         self._step()
 
@@ -138,16 +141,34 @@ def _charset(response: Response) -> str | None:
     return charset.split(";")[0].strip(" \"'") or None if found else None
 
 
+_REASONS: dict[type[BaseException], str] = {
+    HostResting: "host/resting",
+    PrivateAddress: "host/private",
+    RobotsForbidden: "robots/forbidden",
+    RobotsUnreachable: "robots/unreachable",
+    # A body over the limit.
+    DownloadCancelledError: "capture/oversize",
+}
+
+
+def _came(response: Response) -> dict[str, Any]:
+    """Return what a capture says beside the page: who answered, how it was reached, by which rules."""
+    *before, last = exchanges(response)
+    return {
+        "ip": last.ip,
+        "certificate": last.certificate,
+        "robots": response.meta.get("robots"),
+        "before": [{"url": one.url, "status": one.status, "at": one.at.isoformat()} for one in before],
+    }
+
+
 def _reason(error: BaseException | None) -> str:
-    if isinstance(error, RobotsForbidden):
-        return "robots/forbidden"
-    if isinstance(error, RobotsUnreachable):
-        return "robots/unreachable"
+    for kind, reason in _REASONS.items():
+        if isinstance(error, kind):
+            return reason
     if isinstance(error, HttpError):
         return f"http/{error.response.status}"
-    # A body over the limit is cancelled; one that swells over it while being unpacked is ignored.
-    if isinstance(error, DownloadCancelledError) or (
-        isinstance(error, IgnoreRequest) and "MAXSIZE" in str(error)
-    ):
+    # One that swells over the limit while being unpacked is ignored, not cancelled.
+    if isinstance(error, IgnoreRequest) and "MAXSIZE" in str(error):
         return "capture/oversize"
     return f"fetch/{type(error).__name__}"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from store.records import with_password
@@ -65,6 +66,11 @@ class Settings(BaseSettings):
         description="Nơi nhận vết OpenTelemetry (OTLP/HTTP), như http://127.0.0.1:4318; trống là không gửi.",
     )
     contact: str = Field("", description="Cách liên hệ ghi trong User-Agent khi thu thập.")
+    crawl_private: str = Field(
+        "",
+        description="Mạng riêng được phép thu thập, cách nhau bằng dấu phẩy, như 10.1.0.0/16; trống là không"
+        " mạng riêng nào.",
+    )
     crawl_minutes: int = Field(30, ge=1, description="Bao nhiêu phút thu thập một lần.")
     work_batch: int = Field(128, ge=1, le=2000, description="Số bài chấm trong một lượt.")
     log_format: Literal["auto", "json", "console"] = Field(
@@ -89,6 +95,17 @@ class Settings(BaseSettings):
     def archive_path(self) -> Path:
         return self.archive_dir or self.data_dir / "archive"
 
+    @field_validator("crawl_private")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        for one in _parts(value):
+            ip_network(one)
+        return value
+
+    @property
+    def crawl_opened(self) -> tuple[str, ...]:
+        return _parts(self.crawl_private)
+
     @property
     def archive_options(self) -> dict[str, object]:
         """What the file system of `archive_url` is opened with; empty: what the machine provides."""
@@ -102,6 +119,10 @@ class Settings(BaseSettings):
     @property
     def key_path(self) -> Path:
         return self.key_file or self.data_dir / "kiemtin.key"
+
+
+def _parts(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
 def load() -> Settings:

@@ -33,7 +33,7 @@ class Source(Base):
     url: Mapped[str | None]
     language: Mapped[str] = mapped_column(String(8), default="vi")
     legal_basis: Mapped[str]
-    rate: Mapped[float] = mapped_column(default=0.5)
+    rate: Mapped[float] = mapped_column(default=0.2)
     enabled: Mapped[bool] = mapped_column(default=True)
     added_at: Mapped[datetime]
 
@@ -71,7 +71,11 @@ class Rejection(Base):
 
 
 class Capture(Base):
-    """One HTTP exchange, or one imported file, kept in a WARC file."""
+    """One HTTP exchange, or one imported file, kept in a WARC file.
+
+    `detail` is what else was seen: address and certificate of the server, how it was reached, what
+    robots.txt said.
+    """
 
     __tablename__ = "capture"
     __table_args__ = (UniqueConstraint("warc", "offset"),)
@@ -86,6 +90,7 @@ class Capture(Base):
     warc: Mapped[str]
     offset: Mapped[int] = mapped_column(BigInteger)
     length: Mapped[int] = mapped_column(BigInteger)
+    detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 
 class Cluster(Base):

@@ -58,6 +58,20 @@ class Searchable(Base):
     changed_at: Mapped[datetime] = mapped_column(index=True)
 
 
+class Host(Base):
+    """What crawls know of a host (with its port): its robots.txt, when it was asked, until when it rests."""
+
+    __tablename__ = "host"
+    __table_args__ = HERE
+
+    name: Mapped[str] = mapped_column(String(300), primary_key=True)
+    rules: Mapped[str] = mapped_column(default="")
+    rules_status: Mapped[int | None]
+    rules_at: Mapped[datetime | None]
+    asked_at: Mapped[datetime | None]
+    rests_until: Mapped[datetime | None]
+
+
 class Worker(Base):
     """A process that works on queues while its heart beats. `trouble` is why a queue rests, by queue."""
 

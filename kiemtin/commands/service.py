@@ -35,6 +35,7 @@ Port = Annotated[
     int | None, typer.Option(help="Cổng máy chủ nghe; mặc định KIEMTIN_PORT.", show_default=False)
 ]
 _DEFAULT = (TaskKind.SCORE, TaskKind.INDEX)
+_HERE = "127.0.0.1"
 Quiet = Annotated[bool, typer.Option("--quiet", help="Không vẽ thanh tiến độ.")]
 
 
@@ -60,13 +61,15 @@ def demo(
     house = House(settings)
     if serve_after:
         _require_free(settings.host, settings.port if port is None else port, "KIEMTIN_PORT (hoặc PORT=…)")
-    _require_free(settings.host, settings.demo_port, "KIEMTIN_DEMO_PORT")
+    _require_free(_HERE, settings.demo_port, "KIEMTIN_DEMO_PORT")
     _welcome(house)
-    site = sample_site.serve(settings.host, settings.demo_port)
+    site = sample_site.serve(_HERE, settings.demo_port)
     try:
         entries = source_list.parse(sample_site.sources(site.url))
         with bar("Thu thập trang mẫu") as move:
-            counters = run_crawl(house.records, house.archive(), house.keys, entries, on_progress=move)
+            counters = run_crawl(
+                house.records, house.archive(), house.keys, entries, on_progress=move, opened=(_HERE,)
+            )
         with bar("Chấm và lập chỉ mục") as move:
             house.crew(_DEFAULT).until_idle(lambda done, left: move(done, done + left))
         show_counters("Thu thập", counters)
@@ -176,6 +179,7 @@ def crawl(
                 entries,
                 on_progress=move,
                 contact=settings.contact,
+                opened=settings.crawl_opened,
             )
         claimed.finish(timedelta(minutes=settings.crawl_minutes))
     if as_json:

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 from threading import Thread
+from typing import ClassVar
 
 import pytest
 from sqlalchemy import func, select
@@ -25,6 +30,7 @@ from store.migrate import migrate
 from store.records import Records
 from store.tables import Capture, Post, Revision, Run
 from store.vocabulary import RunState
+from store.work_tables import Host
 from tests.conftest import ROOT
 
 CRAWL = """
@@ -36,16 +42,18 @@ from crawlers.sources import parse
 from store.archive import Archive
 from store.keys import Keys
 from store.records import Records
-folder, entries, hours = Path(sys.argv[1]), json.loads(sys.argv[2]), float(sys.argv[3])
+folder, entries, hours, opened = Path(sys.argv[1]), json.loads(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
 records = Records(f"sqlite:///{folder / 'k.db'}")
-print(json.dumps(crawl(records, Archive(folder / "archive"), Keys(bytes(32)), parse(entries), revisit=timedelta(hours=hours))))
+print(json.dumps(crawl(records, Archive(folder / "archive"), Keys(bytes(32)), parse(entries), revisit=timedelta(hours=hours), opened=(opened,))))
 """
 
 
-def crawl(folder: Path, entries: list[dict[str, object]], revisit_hours: float = 0) -> dict[str, int]:
+def crawl(
+    folder: Path, entries: list[dict[str, object]], revisit_hours: float = 0, opened: str = "127.0.0.1"
+) -> dict[str, int]:
     """Crawl in a process of its own and return the counters."""
     done = subprocess.run(
-        [sys.executable, "-c", CRAWL, str(folder), json.dumps(entries), str(revisit_hours)],
+        [sys.executable, "-c", CRAWL, str(folder), json.dumps(entries), str(revisit_hours), opened],
         cwd=ROOT, capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     counters: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
@@ -108,8 +116,19 @@ class Unruly(BaseHTTPRequestHandler):
 
     robots: tuple[int, str] = (200, "User-agent: *\nDisallow: /kin/\n")
     edition = 1
+    asked: ClassVar[list[tuple[str, float]]]
+    at_once: ClassVar[list[int]]
 
     def do_GET(self) -> None:
+        self.asked.append((self.path, time.monotonic()))
+        self.at_once[0] += 1
+        self.at_once[1] = max(self.at_once)
+        try:
+            self._answer()
+        finally:
+            self.at_once[0] -= 1
+
+    def _answer(self) -> None:
         base = f"http://{self.headers['Host']}"
         names = ("tot", "kin/rieng", "mat", "to", "bom", "hong", "ra-ngoai")
         items = "".join(f"<item><link>{base}/{name}.html</link><title>x</title></item>" for name in names)
@@ -132,7 +151,9 @@ class Unruly(BaseHTTPRequestHandler):
         if encoding:
             self.send_header("Content-Encoding", encoding)
         if status == 302:
-            self.send_header("Location", "http://127.0.0.2:9/")
+            self.send_header("Location", f"http://127.0.0.2:{self.server.server_address[1]}/tot.html")
+        if status == 429:
+            self.send_header("Retry-After", "600")
         self.end_headers()
         try:
             self.wfile.write(body)
@@ -144,8 +165,9 @@ class Unruly(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def unruly() -> Iterator[tuple[type[Unruly], list[dict[str, object]]]]:
-    handler = type("Handler", (Unruly,), {})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    handler = type("Handler", (Unruly,), {"asked": [], "at_once": [0, 0]})
+    # On every address of this machine, so that a forbidden one would be answered.
+    server = ThreadingHTTPServer(("0.0.0.0", 0), handler)
     thread = Thread(target=server.serve_forever)
     thread.start()
     url = f"http://127.0.0.1:{server.server_address[1]}/rss.xml"
@@ -174,21 +196,84 @@ def test_each_page_that_goes_wrong_is_counted_and_the_crawl_goes_on(
     assert count(records, Revision) == 2
 
 
-@pytest.mark.parametrize("status", [500, 503, 403, 401])
+@pytest.mark.parametrize(("status", "then"), [(302, "post/new"), (500, "host/resting")])
 def test_where_robots_cannot_be_read_nothing_is_fetched(
-    records: Records, unruly: tuple[type[Unruly], list[dict[str, object]]], tmp_path: Path, status: int
+    records: Records,
+    unruly: tuple[type[Unruly], list[dict[str, object]]],
+    tmp_path: Path,
+    status: int,
+    then: str,
 ) -> None:
     handler, entries = unruly
     handler.robots = (status, "")
     assert crawl(tmp_path, entries)["robots/unreachable"] == 1
     assert (count(records, Post), count(records, Capture)) == (0, 0)
+    # Only rules that were read are kept: they are asked for again, unless the host seems to be down.
+    handler.robots = (200, "")
+    assert crawl(tmp_path, entries)[then] == 1
 
 
-def test_a_site_without_robots_txt_has_no_rules(
+def test_a_host_that_asks_to_be_left_alone_is_left_alone_also_by_the_next_run(
     records: Records, unruly: tuple[type[Unruly], list[dict[str, object]]], tmp_path: Path
 ) -> None:
     handler, entries = unruly
-    handler.robots = (404, "User-agent: *\nDisallow: /\n")
+    handler.robots = (429, "")
+    for _ in range(2):
+        assert crawl(tmp_path, entries)["host/resting"] == 1
+    assert [path for path, _ in handler.asked] == ["/robots.txt"]
+    with records.read() as session:
+        rests_until = session.scalars(select(Host.rests_until)).one()
+        assert rests_until is not None
+        assert timedelta(minutes=9) < rests_until - datetime.now(UTC) <= timedelta(minutes=10)
+
+
+def test_a_host_that_is_down_rests(records: Records, tmp_path: Path) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}/rss.xml"
+        entries = [{"name": "Thử", "kind": "rss", "url": url, "legal_basis": "thử", "rate": 50}]
+        assert crawl(tmp_path, entries)["robots/unreachable"] == 1
+        assert crawl(tmp_path, entries)["host/resting"] == 1
+
+
+def test_private_addresses_are_not_asked_unless_they_are_opened(
+    records: Records, unruly: tuple[type[Unruly], list[dict[str, object]]], tmp_path: Path
+) -> None:
+    handler, entries = unruly
+    port = str(entries[0]["url"]).split(":")[2].split("/")[0]
+    for number, host in enumerate(("127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001")):
+        entry = {**entries[0], "name": f"Thử {number}", "url": f"http://{host}:{port}/rss.xml"}
+        assert crawl(tmp_path, [entry], opened="10.0.0.0/8")["host/private"] == 1, host
+    assert not handler.asked
+    assert count(records, Capture) == 0
+
+
+def test_requests_are_one_at_a_time_and_as_far_apart_as_robots_txt_says(
+    records: Records, unruly: tuple[type[Unruly], list[dict[str, object]]], tmp_path: Path
+) -> None:
+    handler, entries = unruly
+    handler.robots = (200, "User-agent: *\nCrawl-delay: 0.4\nDisallow: /kin/\n")
+    twice = [entries[0], {**entries[0], "name": "Thử 2", "url": f"{entries[0]['url']}?lan=2"}]
+    crawl(tmp_path, twice)
+    moments = [moment for _, moment in handler.asked]
+    assert len(moments) > 8
+    assert min(b - a for a, b in pairwise(moments)) > 0.39
+    assert handler.at_once[1] == 1
+    assert [path for path, _ in handler.asked].count("/robots.txt") == 1
+    crawl(tmp_path, entries)
+    assert [path for path, _ in handler.asked].count("/robots.txt") == 1
+    with records.read() as session:
+        details = [capture.detail for capture in session.scalars(select(Capture))]
+    assert {detail["ip"] for detail in details} == {"127.0.0.1"}
+    assert all(detail["robots"]["status"] == 200 for detail in details)
+
+
+@pytest.mark.parametrize("status", [404, 403])
+def test_a_site_without_robots_txt_has_no_rules(
+    records: Records, unruly: tuple[type[Unruly], list[dict[str, object]]], tmp_path: Path, status: int
+) -> None:
+    handler, entries = unruly
+    handler.robots = (status, "User-agent: *\nDisallow: /\n")
     counters = crawl(tmp_path, entries)
     assert (counters["post/new"], counters["post/copy"]) == (1, 1)
     assert count(records, Post) == 2

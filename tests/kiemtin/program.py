@@ -46,6 +46,7 @@ class Program:
             "KIEMTIN_SOURCES_FILE": str(self.folder / "sources.yaml"),
             "KIEMTIN_PORT": str(self.port),
             "KIEMTIN_DEMO_PORT": str(self.demo_port),
+            "KIEMTIN_CRAWL_PRIVATE": "127.0.0.1",
             "KIEMTIN_LOG_FORMAT": "json",
             "COLUMNS": "200",
             "PYTHONPATH": str(ROOT),

@@ -1,0 +1,120 @@
+"""Asks hosts for pages, politely, and keeps what was said on the wire as it was said."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from scrapy import Request
+from scrapy.core.downloader.handlers.http11 import HTTP11DownloadHandler
+from scrapy.http import Response
+
+from crawlers.addresses import PrivateAddress, PublicResolver, literal
+
+if TYPE_CHECKING:
+    from crawlers.hosts import PoliteCrawler
+
+# What a host is left alone for when it says "too many requests" and not for how long.
+TOO_MANY_SECONDS = 30.0
+_BUSY = frozenset({429, 503})
+_EXCHANGES = "kiemtin_exchanges"
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request and its answer. `body` is as it was sent but for chunks: its content coding stays."""
+
+    at: datetime
+    method: str
+    url: str
+    request_headers: tuple[tuple[str, str], ...]
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    ip: str
+    certificate: str
+
+
+class PoliteHandler(HTTP11DownloadHandler):
+    """Takes its turn at the host, refuses private addresses, and remembers each exchange.
+
+    The crawler carries the `hosts` of its process. A host that is busy (429, 503) is left alone for as long
+    as its `Retry-After` says, at least 30 seconds.
+    """
+
+    def __init__(self, crawler: PoliteCrawler) -> None:
+        super().__init__(crawler)
+        self._hosts = crawler.hosts
+
+    async def download_request(self, request: Request) -> Response:
+        hosts = self._hosts
+        host, name = urlsplit(request.url).netloc, urlsplit(request.url).hostname or ""
+        address = literal(name)
+        if address is not None and address not in PublicResolver.allowed:
+            raise PrivateAddress(f"{request.url} is a private address")
+        async with hosts.gate.turn(host):
+            at = datetime.now(UTC)
+            try:
+                response: Response = await super().download_request(request)
+            except Exception as error:
+                if name in PublicResolver.refused:
+                    raise PrivateAddress(f"{name} leads to {PublicResolver.refused[name]}") from error
+                await hosts.failed(host)
+                raise
+        # A pooled connection was looked at when it was made; this holds for whatever way it was made.
+        if response.ip_address is not None and response.ip_address not in PublicResolver.allowed:
+            raise PrivateAddress(f"{request.url} was answered by {response.ip_address}")
+        if response.status >= 500:
+            await hosts.failed(host)
+        else:
+            hosts.answered(host)
+        if response.status in _BUSY:
+            await hosts.rest(host, max(TOO_MANY_SECONDS, retry_after(response, at)))
+        # A redirect and a retry carry the list on: the last one is the answer, those before are how it came.
+        request.meta.setdefault(_EXCHANGES, []).append(_exchange(request, response, at))
+        return response
+
+
+def exchanges(response: Response) -> tuple[Exchange, ...]:
+    """Return how a response came: redirects and failed attempts first, itself last."""
+    return tuple(response.meta.get(_EXCHANGES, ()))
+
+
+def retry_after(response: Response, now: datetime) -> float:
+    """Return the seconds that `Retry-After` asks for, as a number or a date; 0 when it says nothing sound."""
+    value = (response.headers.get("Retry-After") or b"").decode("latin-1").strip()
+    if re.fullmatch(r"\d{1,9}", value):
+        return float(value)
+    try:
+        until = parsedate_to_datetime(value)
+    except ValueError:
+        return 0.0
+    until = until.replace(tzinfo=UTC) if until.tzinfo is None else until
+    return max(0.0, (until - now).total_seconds())
+
+
+def _exchange(request: Request, response: Response, at: datetime) -> Exchange:
+    certificate = response.certificate
+    return Exchange(
+        at=at,
+        method=request.method,
+        url=request.url,
+        request_headers=_pairs(request.headers),
+        status=response.status,
+        headers=_pairs(response.headers),
+        body=response.body,
+        ip=str(response.ip_address or ""),
+        certificate=certificate.digest("sha256").decode().replace(":", "").lower() if certificate else "",
+    )
+
+
+def _pairs(headers: object) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, values in headers.items()  # type: ignore[attr-defined]
+        for value in values
+    )
