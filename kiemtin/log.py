@@ -48,6 +48,7 @@ def configure(settings: Settings) -> None:
         "twisted",
         "filelock",
         "alembic.runtime.plugins",
+        "apscheduler",
         "uvicorn.access",
         "trafilatura",
         "htmldate",

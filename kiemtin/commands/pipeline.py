@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Group
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from kiemtin.house import House
@@ -24,6 +25,7 @@ def register(app: typer.Typer) -> None:
     app.command()(reindex)
     searches = typer.Typer(help="Chỉ mục tìm kiếm.", no_args_is_help=True)
     searches.command(name="doctor")(doctor)
+    searches.command(name="alike")(alike)
     app.add_typer(searches, name="search")
 
 
@@ -99,6 +101,30 @@ def doctor(
     if not examine(house.records, house.engine, 0).clean:
         say("Vẫn còn lệch: chạy `kiemtin reindex`.")
         raise typer.Exit(1)
+
+
+def alike(
+    said: Annotated[
+        str, typer.Argument(metavar="CÂU", help="Một câu, hoặc mã của một tuyên bố đã kiểm chứng.")
+    ],
+    limit: Annotated[int, typer.Option(min=1, max=100, help="Nhiều nhất bao nhiêu bài.")] = 10,
+) -> None:
+    """Tìm các bài nói giống một câu, hay lặp lại một tuyên bố: theo từ và vector, hai bảng gộp làm một."""
+    import models
+    from search.engine import Probe
+    from search.vectors import embed
+
+    house = House(load())
+    house.require_ready()
+    text = next((claim["claim"] for claim in models.claims() if claim["id"] == said), said)
+    found = house.engine.similar(Probe(text, embed([text])[0], limit=limit))
+    if not found:
+        say("Không có bài nào giống.")
+        return
+    table = Table("bài", "tiêu đề", "trích", title=escape(text), title_justify="left")
+    for hit in found:
+        table.add_row(str(hit.post_id), escape(hit.title), escape(hit.snippet))
+    out.print(table)
 
 
 def _picture(house: House) -> tuple[Group, bool]:

@@ -52,6 +52,8 @@ def test_the_demo_carries_the_sample_site_to_the_queue_and_can_be_repeated(progr
     assert "mật khẩu dùng một lần" in shown
     for row in ("gắn cờ", "Chữa trị sai", "Lừa đảo", "phát ngôn được bảo vệ", "bản sao của bài khác"):
         assert row in shown
+    assert "nước tỏi" in program.run("search", "alike", "garlic-water-cure")
+    assert "Không có bài nào giống" in program.run("search", "alike", "xyzzy [bold]")
     again = program.run("demo", "--no-serve")
     assert "mật khẩu dùng một lần" not in again
     assert "page/recent" in again or "post/seen" in again
