@@ -271,6 +271,10 @@ def sources(request: Request, who: Who) -> list[schemas.SourceAnswer]:
                 last_run=health.runs[0].started_at if health.runs else None,
                 last_state=health.runs[0].state if health.runs else None,
                 counters=health.runs[0].counters if health.runs else {},
+                next_at=health.root.due_at if health.root else None,
+                failures=health.root.attempts if health.root else 0,
+                error=health.root.error if health.root else None,
+                pages_waiting=health.waiting,
             )
             for health in views.sources(session, who.person)
         ]

@@ -221,6 +221,10 @@ class SourceAnswer(Plain):
     last_run: datetime | None
     last_state: str | None
     counters: dict[str, int]
+    next_at: datetime | None
+    failures: int
+    error: str | None
+    pages_waiting: int
 
 
 class RunAnswer(Plain):

@@ -6,7 +6,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from urllib.parse import urlsplit
 
 import structlog
@@ -20,7 +19,7 @@ from crawlers.intake import Intake
 from crawlers.page import LARGEST
 from crawlers.robots import AGENT
 from crawlers.sources import SourceEntry, sync
-from crawlers.spider import SourceSpider
+from crawlers.spider import Plan, SourceSpider
 from store import audit
 from store.archive import Archive
 from store.keys import Keys
@@ -30,7 +29,7 @@ from store.vocabulary import RunState
 
 log = structlog.get_logger("kiemtin.crawl")
 
-REVISIT = timedelta(hours=6)
+_PLAN = Plan()
 _HANDLER = "crawlers.fetch.PoliteHandler"
 
 
@@ -42,13 +41,13 @@ def crawl(
     *,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     contact: str = "",
-    revisit: timedelta = REVISIT,
+    plan: Plan = _PLAN,
     opened: Sequence[str] = (),
 ) -> dict[str, int]:
     """Crawl the given sources and return the counters of all, added up.
 
     Blocks until done; a process can call it only once, for its event loop cannot start again. SIGINT and
-    SIGTERM end it after the pages in hand. An article seen less than `revisit` ago is not fetched again.
+    SIGTERM end it after the pages in hand; what is not done stays due.
     Who calls it holds the sources (`store.tasks.take_crawls`): no host is asked by two processes at once.
     Only public addresses are asked, and those in the networks of `opened`; raises `ValueError` for what is
     no network.
@@ -58,7 +57,7 @@ def crawl(
         log.warning("crawl.private_opened", networks=list(opened))
     with archive:
         _report_torn(records, archive)
-        return _crawl(records, archive, keys, entries, on_progress, contact, revisit)
+        return _crawl(records, archive, keys, entries, on_progress, contact, plan)
 
 
 def _crawl(
@@ -68,7 +67,7 @@ def _crawl(
     entries: Sequence[SourceEntry],
     on_progress: Callable[[int, int], None],
     contact: str,
-    revisit: timedelta,
+    plan: Plan,
 ) -> dict[str, int]:
     with records.write() as session:
         sync(session, entries, whole=False)
@@ -98,7 +97,7 @@ def _crawl(
             crawler.hosts = hosts
             crawlers.append(crawler)
             process.crawl(
-                crawler, source=source, intake=intake, executor=executor, revisit=revisit, moved=moved
+                crawler, source=source, intake=intake, hosts=hosts, executor=executor, plan=plan, moved=moved
             )
         process.start()
     total: Counter[str] = Counter()

@@ -13,14 +13,16 @@ from urllib.parse import urlsplit
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from crawlers.page import Item
+from crawlers import frontier
+from crawlers.frontier import Due
+from crawlers.page import VIETNAM, Item
 from store import audit, ingest
 from store.archive import Archive
 from store.ingest import Incoming, PostRefused, clean
 from store.keys import Keys
 from store.records import Records
-from store.tables import Capture, Post, Run, Source
-from store.vocabulary import PostKind, RunKind, RunState
+from store.tables import Capture, Run, Source
+from store.vocabulary import PageRole, PostKind, RunKind, RunState
 from store.work_tables import Host
 
 
@@ -35,6 +37,20 @@ class Fetched:
     body: bytes
     detail: dict[str, Any] = field(default_factory=dict)
 
+    def header(self, name: str) -> str | None:
+        """Return a header by its name, without regard to case; None when it was not sent."""
+        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+
+
+@dataclass(frozen=True)
+class Leads:
+    """Where a page leads: to pages of one role, asked for again when the last time is `again` ago."""
+
+    role: PageRole
+    urls: tuple[str, ...]
+    again: timedelta
+    thread: str | None = None
+
 
 class Intake:
     """Writes one run of one source. Not for several threads at once."""
@@ -47,16 +63,36 @@ class Intake:
         self.counters: Counter[str] = Counter()
         self.run_id = self._begin()
 
-    def recent(self, urls: Iterable[str], within: timedelta) -> set[str]:
-        """Return those of `urls` that are posts seen less than `within` ago."""
-        since = datetime.now(UTC) - within
+    def begin(self, *, at_once: bool, first: timedelta) -> list[Due]:
+        """Return what is due of the source; its root is, when it is new or `at_once`."""
+        now = datetime.now(UTC)
+        with self.records.write() as session:
+            frontier.begin(session, self.source, now, at_once=at_once, first=first)
+            return frontier.due(session, self.source.id, now)
+
+    def pages_left(self) -> int | None:
+        """Return how many pages may still be asked for today, in Vietnam; None where nothing limits them."""
+        if self.source.pages_a_day is None:
+            return None
         with self.records.read() as session:
-            return set(session.scalars(select(Post.key).where(Post.key.in_(urls), Post.last_seen_at > since)))
+            runs = session.scalars(
+                select(Run.counters).where(Run.source_id == self.source.id, Run.started_at >= _midnight())
+            )
+            asked: int = sum(run.get("page/asked", 0) for run in runs)
+        return max(0, self.source.pages_a_day - asked)
 
-    def take(self, fetched: Fetched, kind: PostKind, items: Sequence[Item]) -> None:
-        """Keep a page and the posts on it; nothing is counted before it is kept.
+    def take(
+        self,
+        fetched: Fetched,
+        kind: PostKind,
+        items: Sequence[Item] = (),
+        page: Due | None = None,
+        leads: Leads | None = None,
+    ) -> list[Due]:
+        """Keep a page, the posts on it, and where it leads; nothing is counted before it is kept.
 
-        A page that came before with the same bytes is not archived again.
+        A page that came before with the same bytes is not archived again. Returns what is due of the pages
+        that it leads to.
         """
         now = datetime.now(UTC)
         known = self._known(fetched)
@@ -86,8 +122,42 @@ class Intake:
             session.merge(Host(name=urlsplit(fetched.url).netloc, asked_at=now))
             posts = list(self._posts(kind, items, known or 0, counters))
             counters += ingest.tally(ingest.accept(session, self.source.id, posts, self.keys, now))
+            due, new = self._follow(session, leads, now, counters)
+            if page is not None:
+                frontier.fetched(
+                    session,
+                    page.page_id,
+                    now,
+                    new=new,
+                    content_hash=hashlib.sha256(fetched.body).hexdigest(),
+                    etag=fetched.header("ETag"),
+                    last_modified=fetched.header("Last-Modified"),
+                )
             self._keep_counters(session, counters)
         self.counters += counters
+        return due
+
+    def same(self, page: Due) -> None:
+        """Note that a page is as it was, by the word of its server."""
+        with self.records.write() as session:
+            frontier.fetched(session, page.page_id, datetime.now(UTC), new=0)
+        self.counters["page/not_modified"] += 1
+
+    def lose(self, page: Due, reason: str, rests: float = 0.0) -> None:
+        """Note why a page could not be taken in; one whose host rests is asked for when it is over."""
+        now = datetime.now(UTC)
+        with self.records.write() as session:
+            if reason == "host/resting":
+                frontier.put_off(session, [page.page_id], now + timedelta(seconds=rests))
+            else:
+                frontier.failed(session, page.page_id, now, reason)
+
+    def put_off(self, pages: Sequence[Due]) -> None:
+        """Leave pages to tomorrow."""
+        with self.records.write() as session:
+            tomorrow = _midnight() + timedelta(days=1)
+            frontier.put_off(session, [page.page_id for page in pages], tomorrow)
+        self.counters["page/tomorrow"] += len(pages)
 
     def finish(self, state: RunState) -> None:
         """Close the run with its counters."""
@@ -131,6 +201,17 @@ class Intake:
                 quotes=item.quotes,
             )
 
+    def _follow(
+        self, session: Session, leads: Leads | None, now: datetime, counters: Counter[str]
+    ) -> tuple[list[Due], int]:
+        if leads is None:
+            return [], 0
+        due, new = frontier.discover(
+            session, self.source.id, leads.role, leads.urls, now, leads.again, leads.thread
+        )
+        counters["page/recent"] += len(leads.urls) - len(due)
+        return due, new
+
     def _begin(self) -> int:
         now = datetime.now(UTC)
         with self.records.write() as session:
@@ -151,3 +232,8 @@ class Intake:
         session.execute(
             update(Run).where(Run.id == self.run_id).values(counters=dict(self.counters + counters))
         )
+
+
+def _midnight() -> datetime:
+    """Return when this day began in Vietnam."""
+    return datetime.now(VIETNAM).replace(hour=0, minute=0, second=0, microsecond=0)

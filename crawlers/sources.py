@@ -39,7 +39,11 @@ Text = Annotated[str, AfterValidator(_said)]
 
 
 class SourceEntry(BaseModel):
-    """One source. `rate` is the most requests a second to its host: by default one in five seconds."""
+    """One source. `rate` is the most requests a second to its host: by default one in five seconds.
+
+    `pages_a_day` is the most pages asked for in a day; `conditional` lets the source itself say that
+    nothing is new (ETag, Last-Modified), which not every feed says truly.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -49,6 +53,8 @@ class SourceEntry(BaseModel):
     language: Annotated[str, Field(pattern=r"^[a-z]{2}$")] = "vi"
     legal_basis: Text
     rate: Annotated[float, Field(gt=0, le=50)] = 0.2
+    pages_a_day: Annotated[int, Field(gt=0)] | None = None
+    conditional: bool = False
     enabled: bool = True
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
 import scrapy
@@ -17,20 +18,35 @@ from twisted.python.failure import Failure
 
 from crawlers.addresses import PrivateAddress
 from crawlers.articles import read_article
+from crawlers.canonical import thread_url
 from crawlers.feeds import read_feed
 from crawlers.fetch import exchanges
 from crawlers.forums import read_forum
+from crawlers.frontier import FIRST, LONGEST, Due
 from crawlers.gate import HostResting
-from crawlers.intake import Fetched, Intake
-from crawlers.page import Unreadable
+from crawlers.hosts import REST, Hosts
+from crawlers.intake import Fetched, Intake, Leads
+from crawlers.page import Item, Unreadable
 from crawlers.robots import RobotsForbidden, RobotsUnreachable
 from store.tables import Source
-from store.vocabulary import PostKind, SourceKind
+from store.vocabulary import PageRole, PostKind, SourceKind
 
 T = TypeVar("T")
 
-THREAD_PAGES = 50
 LISTING_PAGES = 2
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a crawl goes about its sources.
+
+    `at_once`: ask the sources whether they are due or not; `first`: how far apart a new source is asked;
+    `revisit`: an article is not fetched again before so long.
+    """
+
+    at_once: bool = True
+    first: timedelta = FIRST
+    revisit: timedelta = timedelta(hours=6)
 
 
 class SourceSpider(scrapy.Spider):
@@ -38,40 +54,44 @@ class SourceSpider(scrapy.Spider):
 
     name = "source"
 
+    # A source may say that nothing is new; that is an answer, not an error.
+    handle_httpstatus_list: ClassVar[list[int]] = [304]
+
     def __init__(
         self,
         source: Source,
         intake: Intake,
+        hosts: Hosts,
         executor: Executor,
-        revisit: timedelta,
+        plan: Plan,
         moved: Callable[[int, int], None],
     ) -> None:
         super().__init__(name=f"source-{source.id}")
         self.source = source
         self.intake = intake
+        self.hosts = hosts
         self.executor = executor
-        self.revisit = revisit
+        self.plan = plan
         self.moved = moved
         self.allowed_domains = [(urlsplit(source.url or "").hostname or "").removeprefix("www.")]
         self.asked: set[str] = set()
+        self.left: int | None = None
 
     async def start(self) -> AsyncIterator[Any]:
-        """Ask for the source itself."""
-        first = self.parse_feed if self.source.kind == SourceKind.RSS else self.parse_forum
-        for request in self._ask([self.source.url or ""], first):
+        """Ask for what is due of the source."""
+        self.left = await self._aside(self.intake.pages_left)
+        due = await self._aside(lambda: self.intake.begin(at_once=self.plan.at_once, first=self.plan.first))
+        for request in await self._ask(due):
             yield request
 
     async def parse_feed(self, response: Response) -> AsyncIterator[scrapy.Request]:
         """Keep a feed and ask for the articles it names that were not seen lately."""
         entries = await self._read(response, lambda: read_feed(response.body))
-        if entries is None:
-            return
-        await self._keep(response, PostKind.ARTICLE)
-        urls = [entry.url for entry in entries]
-        recent = await self._aside(lambda: self.intake.recent(urls, self.revisit))
-        self.intake.counters["page/recent"] += len(recent)
-        for request in self._ask([url for url in urls if url not in recent], self.parse_article):
-            yield request
+        if entries is not None:
+            urls = tuple(entry.url for entry in entries)
+            leads = Leads(PageRole.ARTICLE, urls, self.plan.revisit)
+            for request in await self._keep(response, PostKind.ARTICLE, leads=leads):
+                yield request
 
     async def parse_article(self, response: Response) -> None:
         """Keep an article."""
@@ -79,45 +99,84 @@ class SourceSpider(scrapy.Spider):
             response, lambda: read_article(response.body, response.url, _charset(response))
         )
         if item is not None:
-            await self._keep(response, PostKind.ARTICLE, item)
+            await self._keep(response, PostKind.ARTICLE, (item,))
 
     async def parse_forum(self, response: Response) -> AsyncIterator[scrapy.Request]:
-        """Keep a forum page; ask for its threads, and for the page after it."""
+        """Keep a page of a forum; ask for its threads, or for the next page of its thread."""
         page = await self._read(response, lambda: read_forum(response.body, response.url, _charset(response)))
         if page is None:
             return
-        await self._keep(response, PostKind.FORUM, *page.items)
-        pages = response.meta.get("page", 1)
-        for request in self._ask(page.threads, self.parse_forum):
+        if page.items:
+            following = (page.next_page,) if page.next_page else ()
+            leads = Leads(PageRole.THREAD, following, LONGEST, thread=thread_url(response.url))
+        else:
+            leads = Leads(PageRole.THREAD, page.threads, min(self.plan.revisit, FIRST))
+        for request in await self._keep(response, PostKind.FORUM, page.items, leads):
             yield request
-        if page.next_page and pages < (THREAD_PAGES if page.items else LISTING_PAGES):
-            for request in self._ask([page.next_page], self.parse_forum, page=pages + 1):
+        number = response.meta.get("page", 1)
+        if not page.items and page.next_page and number < LISTING_PAGES:
+            # Older pages of a listing are looked at with the first one; they have no turn of their own.
+            for request in await self._ask([], [page.next_page], page=number + 1):
                 yield request
 
     def failed(self, failure: Failure) -> None:
-        """Count what could not be fetched, by its reason."""
-        error = failure.value
-        self.intake.counters[_reason(error)] += 1
+        """Count what could not be fetched, by its reason, and let it be tried again."""
+        reason = _reason(failure.value)
+        self.intake.counters[reason] += 1
+        # Scrapy puts the request on the failure.
+        page: Due | None = failure.request.meta.get("due")  # type: ignore[attr-defined]
+        if page is not None:
+            rests = self.hosts.gate.resting(urlsplit(page.url).netloc)
+            self.executor.submit(self.intake.lose, page, reason, max(rests, REST.total_seconds() / 10))
         self._step()
 
-    def _ask(self, urls: Any, callback: Any, **meta: Any) -> list[scrapy.Request]:
-        fresh = [url for url in dict.fromkeys(urls) if url not in self.asked]
-        self.asked.update(fresh)
-        self.moved(0, len(fresh))
-        return [
-            scrapy.Request(url, callback, errback=self.failed, meta=meta, dont_filter=True) for url in fresh
-        ]
+    async def _ask(self, due: Sequence[Due], urls: Sequence[str] = (), **meta: Any) -> list[scrapy.Request]:
+        fresh = [page for page in due if page.url not in self.asked]
+        if self.left is not None:
+            fresh, later = fresh[: self.left], fresh[self.left :]
+            self.left -= len(fresh)
+            if later:
+                await self._aside(lambda: self.intake.put_off(later))
+        requests = [self._request(page.url, page.role, {**meta, "due": page}) for page in fresh]
+        requests += [self._request(url, PageRole.ROOT, meta) for url in urls if url not in self.asked]
+        self.asked.update(request.url for request in requests)
+        self.asked.update(page.url for page in fresh)
+        self.intake.counters["page/asked"] += len(requests)
+        self.moved(0, len(requests))
+        return requests
+
+    def _request(self, url: str, role: PageRole, meta: dict[str, Any]) -> scrapy.Request:
+        read = {PageRole.ARTICLE: self.parse_article, PageRole.THREAD: self.parse_forum}
+        root = self.parse_feed if self.source.kind == SourceKind.RSS else self.parse_forum
+        page: Due | None = meta.get("due")
+        headers = {}
+        if self.source.conditional and page is not None:
+            known = {"If-None-Match": page.etag, "If-Modified-Since": page.last_modified}
+            headers = {name: value for name, value in known.items() if value}
+        return scrapy.Request(
+            url, read.get(role, root), errback=self.failed, headers=headers, meta=meta, dont_filter=True
+        )
 
     async def _read(self, response: Response, read: Callable[[], T]) -> T | None:
+        page: Due | None = response.meta.get("due")
+        if response.status == 304:
+            if page is not None:
+                await self._aside(lambda: self.intake.same(page))
+            self._step()
+            return None
         try:
             return await self._aside(read)
         except Unreadable as error:
             self.logger.warning("%s: %s", response.url, error)
             self.intake.counters["page/unreadable"] += 1
+            if page is not None:
+                await self._aside(lambda: self.intake.lose(page, "page/unreadable"))
             self._step()
             return None
 
-    async def _keep(self, response: Response, kind: PostKind, *items: Any) -> None:
+    async def _keep(
+        self, response: Response, kind: PostKind, items: Sequence[Item] = (), leads: Leads | None = None
+    ) -> list[scrapy.Request]:
         headers = tuple(
             (name.decode("latin-1"), value.decode("latin-1"))
             for name, values in response.headers.items()
@@ -125,8 +184,12 @@ class SourceSpider(scrapy.Spider):
         )
         media_type = (response.headers.get("Content-Type") or b"").decode("latin-1")
         fetched = Fetched(response.url, response.status, headers, media_type, response.body, _came(response))
-        await self._aside(lambda: self.intake.take(fetched, kind, items))
+        due = await self._aside(
+            lambda: self.intake.take(fetched, kind, items, response.meta.get("due"), leads)
+        )
+        requests = await self._ask(due)
         self._step()
+        return requests
 
     async def _aside(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.executor, work)

@@ -34,6 +34,8 @@ class Source(Base):
     language: Mapped[str] = mapped_column(String(8), default="vi")
     legal_basis: Mapped[str]
     rate: Mapped[float] = mapped_column(default=0.2)
+    pages_a_day: Mapped[int | None]
+    conditional: Mapped[bool] = mapped_column(default=False)
     enabled: Mapped[bool] = mapped_column(default=True)
     added_at: Mapped[datetime]
 

@@ -59,6 +59,14 @@ class TaskKind(StrEnum):
     CRAWL = "crawl"
 
 
+class PageRole(StrEnum):
+    """What a URL is for: the source itself, asked again and again; an article; a page of a thread."""
+
+    ROOT = "root"
+    ARTICLE = "article"
+    THREAD = "thread"
+
+
 class RunKind(StrEnum):
     CRAWL = "crawl"
     IMPORT = "import"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, String, text
+from sqlalchemy import BigInteger, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from store.base import Base, Id, one_of, primary_key
-from store.vocabulary import TaskKind
+from store.base import Base, Id, one_of, primary_key, to
+from store.vocabulary import PageRole, TaskKind
 
 # Rows about the processes at work on this database mean nothing in another: a transfer leaves them.
 HERE = {"info": {"stays": True}}
@@ -56,6 +56,33 @@ class Searchable(Base):
     post_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
     version: Mapped[int] = mapped_column(BigInteger, default=1)
     changed_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Page(Base):
+    """A URL that a source leads to: the frontier of its crawls. What is not due has `due_at` None.
+
+    Written with the page that leads to it, and moved on in the transaction of its own capture: a crawl that
+    is killed leaves it due. `every` is how many seconds apart a root is asked; `thread` the first page of
+    the thread that a page belongs to.
+    """
+
+    __tablename__ = "page"
+    __table_args__ = (one_of("role", PageRole), Index("ix_page_due", "source_id", "due_at"))
+
+    id: Mapped[int] = primary_key()
+    source_id: Mapped[int] = to("source.id")
+    url: Mapped[str] = mapped_column(unique=True)
+    role: Mapped[str] = mapped_column(String(16))
+    thread: Mapped[str | None] = mapped_column(Text, index=True)
+    due_at: Mapped[datetime | None]
+    every: Mapped[int | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str | None]
+    etag: Mapped[str | None]
+    last_modified: Mapped[str | None]
+    content_hash: Mapped[str | None] = mapped_column(String(64))
+    found_at: Mapped[datetime]
+    asked_at: Mapped[datetime | None]
 
 
 class Host(Base):

@@ -150,6 +150,7 @@ def crawl(
     """Thu thập một lượt các nguồn đang bật trong sources.yaml, trừ nguồn tiến trình khác đang thu thập."""
     from crawlers.crawl import crawl as run_crawl
     from crawlers.sources import SourcesError
+    from crawlers.spider import Plan
     from kiemtin.work.crawl import Claimed
     from kiemtin.work.crew import Crew
 
@@ -179,9 +180,10 @@ def crawl(
                 entries,
                 on_progress=move,
                 contact=settings.contact,
+                plan=Plan(at_once=not due, first=timedelta(minutes=settings.crawl_minutes)),
                 opened=settings.crawl_opened,
             )
-        claimed.finish(timedelta(minutes=settings.crawl_minutes))
+        claimed.finish()
     if as_json:
         typer.echo(json.dumps(counters, ensure_ascii=False))
     elif not quiet:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.table import Table
@@ -13,6 +14,7 @@ from kiemtin.house import House
 from kiemtin.screen import bar, out, say
 from kiemtin.settings import Settings, load
 
+_VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 # A password that stands in an address.
 _PASSWORD = re.compile(r"(://[^/@,\s]*:)[^/@,]*@")
 
@@ -87,16 +89,15 @@ def show_settings() -> None:
 
 
 def list_sources() -> None:
-    """Liệt kê các nguồn trong cơ sở dữ liệu."""
-    from sqlalchemy import select
-
-    from store.tables import Source
+    """Liệt kê các nguồn trong cơ sở dữ liệu: lượt tới, trang đang chờ, và lỗi nếu đang lỗi."""
+    from api import views
 
     house = House(load())
     house.require_ready()
-    table = Table("tên", "loại", "đường dẫn", "căn cứ", "lần/giây", "bật")
+    table = Table("tên", "loại", "đường dẫn", "căn cứ", "lần/giây", "bật", "lượt tới", "chờ", "lỗi liên tiếp")
     with house.records.read() as session:
-        for source in session.scalars(select(Source).order_by(Source.name)):
+        for health in views.every_source(session):
+            source, root = health.source, health.root
             table.add_row(
                 source.name,
                 source.kind,
@@ -104,6 +105,9 @@ def list_sources() -> None:
                 source.legal_basis,
                 f"{source.rate:g}",
                 "có" if source.enabled else "không",
+                f"{root.due_at.astimezone(_VIETNAM):%H:%M %d/%m}" if root and root.due_at else "–",
+                str(health.waiting),
+                f"{root.attempts}: {root.error}" if root and root.attempts else "–",
             )
     if not table.row_count:
         say("Chưa có nguồn nào. Viết sources.yaml (xem docs/operator.md) rồi chạy `kiemtin crawl`.")

@@ -8,11 +8,12 @@ import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy import select
 
+from crawlers import frontier
 from kiemtin.work.station import Hand
 from store import tasks
 from store.records import Records
@@ -20,6 +21,8 @@ from store.spans import span
 from store.tables import Run, Source
 from store.vocabulary import RunState, TaskKind
 
+# What is due at once was put off by a crawl that ended early: not asked for again in the same breath.
+_SOONEST = timedelta(minutes=1)
 log = structlog.get_logger("kiemtin.work")
 
 
@@ -88,18 +91,20 @@ class Claimed:
             wanted = select(Source.name).where(Source.id.in_(batch.subject_ids)).order_by(Source.id)
             return list(session.scalars(wanted))
 
-    def finish(self, every: timedelta) -> None:
-        """Let each fall due again after `every`, with the fault of its run if it had one."""
+    def finish(self) -> None:
+        """Let each fall due again when something of it is, with the fault of its run if it had one."""
         batch, self.hand.batch = self.hand.batch, None
         if batch is None:
             return
+        now = datetime.now(UTC)
         with self.records.write() as session:
             for source_id in batch.subject_ids:
+                due = frontier.next_due(session, source_id) or now + frontier.LONGEST
                 last = select(Run).where(Run.source_id == source_id).order_by(Run.id.desc()).limit(1)
                 run = session.scalar(last)
                 failed = run is not None and run.state == RunState.FAILED
                 error = "lượt thu thập không xong" if failed else None
-                tasks.put_off(session, batch, source_id, every, error)
+                tasks.put_off(session, batch, source_id, max(due - now, _SOONEST), error)
 
     def once(self) -> int:
         """Do nothing: the command itself crawls."""

@@ -11,13 +11,17 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
-from threading import Thread
+from random import Random
+from threading import Event, Thread
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import func, select
@@ -29,8 +33,8 @@ from store.archive import Archive
 from store.migrate import migrate
 from store.records import Records
 from store.tables import Capture, Post, Revision, Run
-from store.vocabulary import RunState
-from store.work_tables import Host
+from store.vocabulary import PageRole, RunState
+from store.work_tables import Host, Page
 from tests.conftest import ROOT
 
 CRAWL = """
@@ -39,12 +43,13 @@ from datetime import timedelta
 from pathlib import Path
 from crawlers.crawl import crawl
 from crawlers.sources import parse
+from crawlers.spider import Plan
 from store.archive import Archive
 from store.keys import Keys
 from store.records import Records
 folder, entries, hours, opened = Path(sys.argv[1]), json.loads(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
 records = Records(f"sqlite:///{folder / 'k.db'}")
-print(json.dumps(crawl(records, Archive(folder / "archive"), Keys(bytes(32)), parse(entries), revisit=timedelta(hours=hours), opened=(opened,))))
+print(json.dumps(crawl(records, Archive(folder / "archive"), Keys(bytes(32)), parse(entries), plan=Plan(revisit=timedelta(hours=hours)), opened=(opened,))))
 """
 
 
@@ -90,12 +95,19 @@ def test_the_sample_site_is_taken_whole_and_only_once(
     assert counters["post/new"] + counters["post/copy"] == messages + len(sample_site.articles()) - 1
     posts = count(records, Post)
     again = crawl(tmp_path, entries)
-    assert again["post/seen"] == posts
-    assert again["capture/unchanged"] == counters["capture/stored"]
+    # Everything is looked at again but the pages of threads that have a page after them.
+    with records.read() as session:
+        pages = session.scalars(select(Page).where(Page.role == PageRole.THREAD)).all()
+    full = len(pages) - len({page.thread for page in pages})
+    assert full > 0
+    assert again["capture/unchanged"] == counters["capture/stored"] - full
+    assert 0 < again["post/seen"] < posts
     assert not {"post/new", "post/copy", "post/edited"} & set(again)
     assert count(records, Post) == posts
     third = crawl(tmp_path, entries, revisit_hours=6)
-    assert third["page/recent"] == len(sample_site.articles()) - 1
+    assert third["page/recent"] >= len(sample_site.articles()) + len(sample_site.threads())
+    assert third["page/asked"] <= 4
+    assert not {"post/seen", "robots/forbidden"} & set(third)
     with records.read() as session:
         assert set(session.scalars(select(Run.state))) == {RunState.DONE}
         assert audit.verify(session).ok
@@ -290,3 +302,104 @@ def test_a_run_that_was_killed_is_marked_by_the_next(
     crawl(tmp_path, entries)
     with records.read() as session:
         assert list(session.scalars(select(Run.state).order_by(Run.id))) == [RunState.FAILED, RunState.DONE]
+
+
+def test_a_source_may_say_that_nothing_is_new(records: Records, site: RunningSite, tmp_path: Path) -> None:
+    entries = [{**entry, "conditional": True} for entry in sample_site.sources(site.url)]
+    first = crawl(tmp_path, entries)
+    again = crawl(tmp_path, entries)
+    assert first["post/new"] > 100
+    # Neither root has anything new, so nothing that they lead to is looked at.
+    assert again == {"page/asked": 2, "page/not_modified": 2}
+
+
+def test_a_source_is_asked_for_no_more_pages_a_day_than_it_may(
+    records: Records, site: RunningSite, tmp_path: Path
+) -> None:
+    entries = [{**sample_site.sources(site.url)[0], "pages_a_day": 7}]
+    first = crawl(tmp_path, entries)
+    kept = sum(first.get(name, 0) for name in ("post/new", "post/copy", "robots/forbidden"))
+    assert (first["page/asked"], kept) == (7, 6)
+    assert first["page/tomorrow"] == len(sample_site.articles()) - 6
+    assert crawl(tmp_path, entries)["page/tomorrow"] == 1
+    with records.read() as session:
+        due = session.scalars(select(Page.due_at).where(Page.due_at.is_not(None))).all()
+    assert due
+    assert all(moment > datetime.now(UTC) for moment in due)
+
+
+ARTICLES = 150
+KILLS = 20
+
+
+class Paper(BaseHTTPRequestHandler):
+    """A paper with many articles, which notes what is asked for."""
+
+    asked: ClassVar[list[str]]
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        base = f"http://{self.headers['Host']}"
+        if self.path == "/rss.xml":
+            items = "".join(f"<item><link>{base}/{n}.html</link></item>" for n in range(ARTICLES))
+            body = f'<rss version="2.0"><channel>{items}</channel></rss>'
+        elif self.path == "/robots.txt":
+            body = "User-agent: *\nDisallow:\n"
+        else:
+            body = (
+                f"<html><body><article><h1>Tin {self.path}</h1><p>{PARAGRAPH * 3}</p></article></body></html>"
+            )
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body.encode())))
+        self.end_headers()
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self.wfile.write(body.encode())
+
+    def log_message(self, format: str, *args: object) -> None: ...
+
+
+def test_a_crawl_killed_twenty_times_loses_no_page_and_repeats_none_that_was_kept(
+    records: Records, tmp_path: Path
+) -> None:
+    handler = type("Handler", (Paper,), {"asked": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_address[1]}/rss.xml"
+    entries = [{"name": "Báo", "kind": "rss", "url": url, "legal_basis": "thử", "rate": 50}]
+    random, pause = Random(20200123), Event()
+    kept_at_kill: list[set[str]] = []
+    for _ in range(KILLS):
+        process = subprocess.Popen(
+            [sys.executable, "-c", CRAWL, str(tmp_path), json.dumps(entries), "6", "127.0.0.1"],
+            cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        before = len(handler.asked)
+        with suppress(subprocess.TimeoutExpired):
+            # Counted from the first request: killed in the middle of the work, wherever that is.
+            deadline = time.monotonic() + 30
+            while len(handler.asked) == before and time.monotonic() < deadline and process.poll() is None:
+                pause.wait(0.02)
+            process.wait(random.uniform(0.05, 0.6))
+        process.kill()
+        process.wait()
+        with records.read() as session:
+            kept_at_kill.append(set(session.scalars(select(Capture.url))))
+        handler.asked.append("KILL")
+    crawl(tmp_path, entries, revisit_hours=6)
+    server.shutdown()
+    server.server_close()
+    assert count(records, Post) == ARTICLES
+    with records.read() as session:
+        urls = Counter(session.scalars(select(Capture.url).where(Capture.url != url)))
+        assert set(urls.values()) == {1}
+        assert audit.verify(session).ok
+    # What was kept before a kill is never asked for after it.
+    lives = " ".join(handler.asked).split("KILL")
+    for number, kept in enumerate(kept_at_kill):
+        later = {path for life in lives[number + 1 :] for path in life.split()}
+        assert not later & {urlsplit(one).path for one in kept if one != url}
+    archive = sorted(str(path) for path in (tmp_path / "archive").iterdir())
+    done = subprocess.run(
+        [sys.executable, "-m", "warcio.cli", "check", *archive], capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
