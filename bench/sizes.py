@@ -6,6 +6,7 @@ in, SQLite. Indexes are counted; work that was done, and vacuumed away, is not.
 
 from __future__ import annotations
 
+import gzip
 import sqlite3
 import tempfile
 import time
@@ -28,6 +29,7 @@ from kiemtin.work.index import Indexing
 from kiemtin.work.score import Scoring
 from search.embedded import TantivyEngine
 from store.archive import Archive
+from store.archived import Exchange
 from store.ingest import clean
 from store.keys import Keys
 from store.migrate import migrate
@@ -144,5 +146,7 @@ def _pages(records: Records, folder: Path) -> tuple[float, float]:
             started = time.perf_counter()
             item = read_article(body, url)
             reading += time.perf_counter() - started
-            intake.take(Fetched(url, 200, headers, "text/html", body), PostKind.ARTICLE, [item])
+            sent = gzip.compress(body)  # as servers send it, and as it is kept
+            chain = (Exchange(datetime.now(UTC), url, 200, (*headers, ("Content-Encoding", "gzip")), sent),)
+            intake.take(Fetched(url, 200, headers, "text/html", body, chain), PostKind.ARTICLE, [item])
     return _NEWS / (time.perf_counter() - began), _NEWS / reading

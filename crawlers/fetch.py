@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from scrapy.core.downloader.handlers.http11 import HTTP11DownloadHandler
 from scrapy.http import Response
 
 from crawlers.addresses import PrivateAddress, PublicResolver, literal
+from store.archived import Exchange
 
 if TYPE_CHECKING:
     from crawlers.hosts import PoliteCrawler
@@ -22,21 +22,6 @@ if TYPE_CHECKING:
 TOO_MANY_SECONDS = 30.0
 _BUSY = frozenset({429, 503})
 _EXCHANGES = "kiemtin_exchanges"
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """One request and its answer. `body` is as it was sent but for chunks: its content coding stays."""
-
-    at: datetime
-    method: str
-    url: str
-    request_headers: tuple[tuple[str, str], ...]
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-    ip: str
-    certificate: str
 
 
 class PoliteHandler(HTTP11DownloadHandler):

@@ -18,6 +18,7 @@ from crawlers.frontier import Due
 from crawlers.page import VIETNAM, Item
 from store import audit, ingest
 from store.archive import Archive
+from store.archived import Exchange
 from store.ingest import Incoming, PostRefused, clean
 from store.keys import Keys
 from store.records import Records
@@ -28,13 +29,14 @@ from store.work_tables import Host
 
 @dataclass(frozen=True)
 class Fetched:
-    """One HTTP response as it came, with `body` decoded of content coding."""
+    """One page: `body` is decoded of content coding, `chain` is how it came, itself as sent the last."""
 
     url: str
     status: int
     headers: tuple[tuple[str, str], ...]
     media_type: str
     body: bytes
+    chain: Sequence[Exchange]
     detail: dict[str, Any] = field(default_factory=dict)
 
     def header(self, name: str) -> str | None:
@@ -95,12 +97,9 @@ class Intake:
         that it leads to.
         """
         now = datetime.now(UTC)
-        known = self._known(fetched)
-        stored = (
-            None
-            if known
-            else self.archive.response(fetched.url, now, fetched.status, fetched.headers, fetched.body)
-        )
+        content_hash = hashlib.sha256(fetched.body).hexdigest()
+        known = self._known(fetched.url, content_hash)
+        stored = None if known else self.archive.exchange(fetched.chain)
         counters = Counter({"capture/unchanged" if known else "capture/stored": 1})
         with self.records.write() as session:
             if stored is not None:
@@ -110,7 +109,7 @@ class Intake:
                     at=now,
                     status=fetched.status,
                     media_type=fetched.media_type,
-                    sha256=stored.sha256,
+                    sha256=content_hash,
                     warc=stored.warc,
                     offset=stored.offset,
                     length=stored.length,
@@ -129,7 +128,7 @@ class Intake:
                     page.page_id,
                     now,
                     new=new,
-                    content_hash=hashlib.sha256(fetched.body).hexdigest(),
+                    content_hash=content_hash,
                     etag=fetched.header("ETag"),
                     last_modified=fetched.header("Last-Modified"),
                 )
@@ -170,12 +169,12 @@ class Intake:
                 session, audit.SYSTEM, "crawl.finished", f"run:{run.id}", state=state, counters=run.counters
             )
 
-    def _known(self, fetched: Fetched) -> int | None:
+    def _known(self, url: str, content_hash: str) -> int | None:
         """Return the last capture of this URL if it holds the same bytes."""
-        last = select(Capture).where(Capture.url == fetched.url).order_by(Capture.id.desc()).limit(1)
+        last = select(Capture).where(Capture.url == url).order_by(Capture.id.desc()).limit(1)
         with self.records.read() as session:
             capture = session.scalar(last)
-        same = capture is not None and capture.sha256 == hashlib.sha256(fetched.body).hexdigest()
+        same = capture is not None and capture.sha256 == content_hash
         return capture.id if capture is not None and same else None
 
     def _posts(

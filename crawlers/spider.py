@@ -28,6 +28,7 @@ from crawlers.hosts import REST, Hosts
 from crawlers.intake import Fetched, Intake, Leads
 from crawlers.page import Item, Unreadable
 from crawlers.robots import RobotsForbidden, RobotsUnreachable
+from store.archived import Exchange
 from store.tables import Source
 from store.vocabulary import PageRole, PostKind, SourceKind
 
@@ -183,7 +184,10 @@ class SourceSpider(scrapy.Spider):
             for value in values
         )
         media_type = (response.headers.get("Content-Type") or b"").decode("latin-1")
-        fetched = Fetched(response.url, response.status, headers, media_type, response.body, _came(response))
+        chain = exchanges(response)
+        fetched = Fetched(
+            response.url, response.status, headers, media_type, response.body, chain, _came(response, chain)
+        )
         due = await self._aside(
             lambda: self.intake.take(fetched, kind, items, response.meta.get("due"), leads)
         )
@@ -214,9 +218,9 @@ _REASONS: dict[type[BaseException], str] = {
 }
 
 
-def _came(response: Response) -> dict[str, Any]:
+def _came(response: Response, chain: Sequence[Exchange]) -> dict[str, Any]:
     """Return what a capture says beside the page: who answered, how it was reached, by which rules."""
-    *before, last = exchanges(response)
+    *before, last = chain
     return {
         "ip": last.ip,
         "certificate": last.certificate,

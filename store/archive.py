@@ -6,19 +6,22 @@ import fcntl
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import quote, urlsplit
+from uuid import uuid4
 
 import structlog
 from warcio.archiveiterator import ArchiveIterator
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
-from store.archived import ArchiveAbsent, ArchiveError, Record, Shipment, Stored, Torn
+from store.archived import ArchiveAbsent, ArchiveError, Exchange, Record, Shipment, Stored, Torn
 from store.disk import sound_length, sync
 
 if TYPE_CHECKING:
@@ -29,7 +32,21 @@ log = structlog.get_logger("kiemtin.archive")
 ROTATE_AT = 1 << 30
 _SEALED = ".warc.gz"
 _OPEN = ".open"
+_IN_PATHS = "/?&=%:@!$'()*+,;~-._"
 _CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A record to be written."""
+
+    kind: str
+    url: str
+    at: datetime
+    body: BinaryIO
+    http: StatusAndHeaders | None
+    media_type: str | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)
 
 
 class Archive:
@@ -98,23 +115,38 @@ class Archive:
             log.warning("archive.unsent", warc=name, reason=reason)
         return shipment
 
-    def response(
-        self, url: str, at: datetime, status: int, headers: Iterable[tuple[str, str]], body: bytes
-    ) -> Stored:
-        """Keep an HTTP response (`body` already decoded of transfer and content coding)."""
-        kept = []
-        for name, value in headers:
-            # The body is kept decoded, so these would lie about it; their first form stays readable.
-            moved = name.lower() in {"content-encoding", "transfer-encoding", "content-length"}
-            kept.append((f"X-Archive-Orig-{name}" if moved else name, _one_line(value)))
-        kept.append(("Content-Length", str(len(body))))
-        return self._append(
-            "response", url, at, BytesIO(body), StatusAndHeaders(str(status), kept, "HTTP/1.1")
-        )
+    def exchange(self, chain: Sequence[Exchange]) -> Stored:
+        """Keep how a page came: each request with its answer, redirects and failed attempts first.
+
+        Returns where the last answer lies. The bodies are kept as they were sent, compressed or not.
+        """
+        pieces: list[_Piece] = []
+        for one in chain:
+            answer = f"<urn:uuid:{uuid4()}>"
+            parts = urlsplit(one.url)
+            path = quote(parts._replace(scheme="", netloc="", fragment="").geturl() or "/", safe=_IN_PATHS)
+            asked = _lines([("Host", parts.netloc), *one.request_headers])
+            line = f"{one.method} {path} HTTP/1.1"
+            pieces.append(
+                _Piece(
+                    "request", one.url, one.at, BytesIO(),
+                    StatusAndHeaders(line, asked, is_http_request=True),
+                    extra={"WARC-Concurrent-To": answer},
+                )
+            )  # fmt: skip
+            address = {"WARC-IP-Address": one.ip} if one.ip else {}
+            pieces.append(
+                _Piece(
+                    "response", one.url, one.at, BytesIO(one.body),
+                    StatusAndHeaders(str(one.status), _as_sent(one), "HTTP/1.1"),
+                    extra={"WARC-Record-ID": answer, **address},
+                )
+            )  # fmt: skip
+        return self._append(pieces)
 
     def resource(self, url: str, at: datetime, media_type: str, body: BinaryIO) -> Stored:
         """Keep what did not come by HTTP, such as an imported file; `body` is read from where it stands."""
-        return self._append("resource", url, at, body, None, media_type)
+        return self._append([_Piece("resource", url, at, body, None, media_type)])
 
     def read(self, warc: str, offset: int) -> Record:
         """Return the capture at `offset` of `warc`; raises `ArchiveError` when there is none."""
@@ -149,42 +181,17 @@ class Archive:
         with self._open_to_read(warc) as file:
             return file.seek(0, os.SEEK_END)
 
-    def _append(
-        self,
-        kind: str,
-        url: str,
-        at: datetime,
-        body: BinaryIO,
-        http: StatusAndHeaders | None,
-        media_type: str | None = None,
-    ) -> Stored:
+    def _append(self, pieces: Sequence[_Piece]) -> Stored:
+        """Write records, all or none, and return where the last one lies."""
         file = self._writable()
-        offset = file.seek(0, os.SEEK_END)
-        head = b""
-        if http is not None:
-            http.compute_headers_buffer()
-            head = http.headers_buff
-        payload, block, size = _digests(body, head)
-        writer = WARCWriter(file, gzip=True, warc_version="WARC/1.1")
-        record = writer.create_warc_record(
-            url,
-            kind,
-            payload=body,
-            length=size,
-            http_headers=http,
-            warc_content_type=media_type or "application/http; msgtype=response",
-            warc_headers_dict={
-                "WARC-Date": at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
-                "WARC-Payload-Digest": f"sha256:{payload}",
-                "WARC-Block-Digest": f"sha256:{block}",
-            },
-        )
+        start = file.seek(0, os.SEEK_END)
         try:
-            writer.write_record(record)
+            for piece in pieces:
+                offset, payload = file.tell(), _write(file, piece)
             file.flush()
             os.fsync(file.fileno())
         except OSError as error:
-            file.truncate(offset)
+            file.truncate(start)
             raise ArchiveError(f"Không ghi được vào {self._path.name}: {error}") from error
         stored = Stored(self._path.name.removesuffix(_OPEN), offset, file.tell() - offset, payload)
         if file.tell() >= self.rotate_at:
@@ -248,6 +255,47 @@ class Archive:
         if self._remote is not None:
             return self._remote.open(warc)
         raise ArchiveAbsent(f"Không thấy tệp {warc} trong {self.folder}")
+
+
+def _write(file: BinaryIO, piece: _Piece) -> str:
+    """Write one record; return the SHA-256 of its payload."""
+    head = b""
+    if piece.http is not None:
+        piece.http.compute_headers_buffer()
+        head = piece.http.headers_buff
+    payload, block, size = _digests(piece.body, head)
+    at = piece.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    writer = WARCWriter(file, gzip=True, warc_version="WARC/1.1")
+    record = writer.create_warc_record(
+        piece.url,
+        piece.kind,
+        payload=piece.body,
+        length=size,
+        http_headers=piece.http,
+        warc_content_type=piece.media_type or f"application/http; msgtype={piece.kind}",
+        warc_headers_dict={
+            "WARC-Date": at,
+            "WARC-Payload-Digest": f"sha256:{payload}",
+            "WARC-Block-Digest": f"sha256:{block}",
+            **piece.extra,
+        },
+    )
+    writer.write_record(record)
+    return payload
+
+
+def _as_sent(one: Exchange) -> list[tuple[str, str]]:
+    """Return the headers of an answer. The chunks are gone, so what says there are any is set aside."""
+    kept = [(name, value) for name, value in one.headers if name.lower() != "content-length"]
+    kept = [
+        (f"X-Archive-Orig-{name}" if name.lower() == "transfer-encoding" else name, value)
+        for name, value in kept
+    ]
+    return [*_lines(kept), ("Content-Length", str(len(one.body)))]
+
+
+def _lines(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(name, _one_line(value)) for name, value in headers]
 
 
 def _digests(body: BinaryIO, head: bytes) -> tuple[str, str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 
 class ArchiveError(Exception):
@@ -14,8 +15,28 @@ class ArchiveAbsent(ArchiveError):
 
 
 @dataclass(frozen=True)
+class Exchange:
+    """One HTTP request and its answer.
+
+    `body` is as it was sent but for chunks: its content coding stays. `request_headers` are those that were
+    asked for; the client adds Host and Connection. `ip` and `certificate` (SHA-256 of the server's, in
+    hex) are "" where they are not known.
+    """
+
+    at: datetime
+    url: str
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    method: str = "GET"
+    request_headers: tuple[tuple[str, str], ...] = ()
+    ip: str = ""
+    certificate: str = ""
+
+
+@dataclass(frozen=True)
 class Stored:
-    """Where a capture lies: file name, byte offset and length in it, SHA-256 of the payload."""
+    """Where a capture lies: file name, byte offset and length in it, SHA-256 of the payload as it is kept."""
 
     warc: str
     offset: int

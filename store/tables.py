@@ -75,6 +75,7 @@ class Rejection(Base):
 class Capture(Base):
     """One HTTP exchange, or one imported file, kept in a WARC file.
 
+    `sha256` is that of the content, decoded; the WARC record has that of the bytes as they were sent.
     `detail` is what else was seen: address and certificate of the server, how it was reached, what
     robots.txt said.
     """

@@ -17,6 +17,7 @@ from kiemtin.work.score import Scoring
 from kiemtin.work.station import Station
 from review.permissions import Person
 from search.engine import SearchEngine
+from store.archived import Exchange
 from store.ingest import Accepted, Incoming, accept, clean
 from store.keys import Keys
 from store.records import Records
@@ -53,6 +54,13 @@ def model() -> Model:
 @cache
 def policy() -> Policy:
     return load_policy()
+
+
+def exchange(
+    url: str, body: bytes, headers: Sequence[tuple[str, str]] = (), at: datetime = NOW
+) -> tuple[Exchange, ...]:
+    """Return how a page came that was answered at once."""
+    return (Exchange(at, url, 200, tuple(headers), body),)
 
 
 class NoEngine:

@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import func, select
+from warcio.archiveiterator import ArchiveIterator
 
 from crawlers import sample_site
 from crawlers.sample_site import RunningSite
@@ -116,6 +117,17 @@ def test_the_sample_site_is_taken_whole_and_only_once(
     archive = Archive(tmp_path / "archive")
     for capture in captures:
         assert archive.read(capture.warc, capture.offset).url == capture.url
+    kinds = Counter[str]()
+    for path in (tmp_path / "archive").iterdir():
+        with path.open("rb") as file:
+            for record in ArchiveIterator(file, check_digests="raise"):
+                record.raw_stream.read()
+                kinds[record.rec_type] += 1
+                if record.rec_type == "response":
+                    assert record.rec_headers.get_header("WARC-IP-Address") == "127.0.0.1"
+                else:
+                    assert record.http_headers.get_header("User-Agent").startswith("KiemTin/")
+    assert kinds == {"request": len(captures), "response": len(captures)}
 
 
 PARAGRAPH = (

@@ -28,7 +28,7 @@ from store.tables import Assessment, Case, Post
 from store.vocabulary import TaskKind
 from store.work_tables import Task
 from tests.elastic import Node, own_node
-from tests.factory import HARMFUL, Place, stations
+from tests.factory import HARMFUL, Place, exchange, stations
 from tests.kiemtin.program import Program, wait_for
 
 POSTS = 400
@@ -172,12 +172,12 @@ def test_a_full_disk_stops_the_index_and_loses_nothing(sqlite: Records, small_di
 def test_a_full_disk_refuses_a_capture_and_keeps_those_before(small_disk: Path) -> None:
     folder = small_disk / "archive"
     with Archive(folder) as archive:
-        first = archive.response("http://a.example/", datetime.now(UTC), 200, [], b"x" * 1000)
+        first = archive.exchange(exchange("http://a.example/", b"x" * 1000))
         fill(small_disk / "filler")
         with pytest.raises(ArchiveError):
-            archive.response("http://a.example/", datetime.now(UTC), 200, [], os.urandom(1_000_000))
+            archive.exchange(exchange("http://a.example/", os.urandom(1_000_000)))
         (small_disk / "filler").unlink()
-        second = archive.response("http://a.example/", datetime.now(UTC), 200, [], b"y" * 1000)
+        second = archive.exchange(exchange("http://a.example/", b"y" * 1000))
         assert archive.read(first.warc, first.offset).body == b"x" * 1000
         assert archive.read(second.warc, second.offset).body == b"y" * 1000
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import gzip
+import hashlib
 import io
 import os
 import signal
@@ -18,7 +20,7 @@ from hypothesis import strategies as st
 from warcio.archiveiterator import ArchiveIterator
 
 from store.archive import Archive
-from store.archived import ArchiveError, Stored
+from store.archived import ArchiveError, Exchange, Stored
 from tests.conftest import ROOT
 
 NOW = datetime(2026, 11, 20, 3, 4, 5, tzinfo=UTC)
@@ -27,24 +29,51 @@ NOW = datetime(2026, 11, 20, 3, 4, 5, tzinfo=UTC)
 def _keep(
     archive: Archive, body: bytes = b"<p>xin ch\xc3\xa0o</p>", url: str = "http://a.example/1"
 ) -> Stored:
-    return archive.response(url, NOW, 200, [("Content-Type", "text/html")], body)
+    # One record: what is asked of files holds for each.
+    return archive.resource(url, NOW, "text/html", io.BytesIO(body))
 
 
 def test_a_capture_reads_back_as_it_was(tmp_path: Path) -> None:
     with Archive(tmp_path) as archive:
         first = _keep(archive)
-        second = archive.response(
-            "http://a.example/đường?q=1",
-            NOW,
-            404,
-            [("Content-Type", "text/html"), ("Content-Encoding", "gzip"), ("X-Odd", "a\r\nb: c")],
-            b"\x00\xff",
+        sent = gzip.compress(b"\x00\xff" * 100)
+        moved = Exchange(NOW, "http://a.example/cu", 301, (("Location", "/đường?q=1"),), b"")
+        second = archive.exchange(
+            [
+                moved,
+                Exchange(
+                    NOW,
+                    "http://a.example/đường?q=1",
+                    404,
+                    (("Content-Encoding", "gzip"), ("Transfer-Encoding", "chunked"), ("X-Odd", "a\r\nb: c")),
+                    sent,
+                    request_headers=(("User-Agent", "KiemTin/0.1"),),
+                    ip="192.0.2.7",
+                ),
+            ]
         )
         read = archive.read(second.warc, second.offset)
-        assert (read.status, read.body) == (404, b"\x00\xff")
-        assert dict(read.headers)["X-Archive-Orig-Content-Encoding"] == "gzip"
+        assert (read.status, read.body) == (404, b"\x00\xff" * 100)
+        assert dict(read.headers)["Content-Encoding"] == "gzip"
+        assert dict(read.headers)["X-Archive-Orig-Transfer-Encoding"] == "chunked"
+        assert dict(read.headers)["Content-Length"] == str(len(sent))
         assert "b" not in dict(read.headers)
+        assert second.sha256 == hashlib.sha256(sent).hexdigest()
         assert archive.read(first.warc, first.offset).url == "http://a.example/1"
+    (path,) = tmp_path.iterdir()
+    with path.open("rb") as file:
+        found = [
+            (record.rec_type, record.rec_headers, record.http_headers, record.raw_stream.read())
+            for record in ArchiveIterator(file, check_digests="raise")
+        ]
+    assert [kind for kind, *_ in found] == ["resource", *["request", "response"] * 2]
+    for (_, asked, _, _), (_, answer, _, _) in zip(found[1::2], found[2::2], strict=True):
+        assert asked.get_header("WARC-Concurrent-To") == answer.get_header("WARC-Record-ID")
+    assert [http.get_statuscode() for kind, _, http, _ in found if kind == "response"] == ["301", "404"]
+    _, headers, _, raw = found[-1]
+    assert (headers.get_header("WARC-IP-Address"), raw) == ("192.0.2.7", sent)
+    assert found[-2][2].get_header("User-Agent") == "KiemTin/0.1"
+    assert found[-2][2].get_header("Host") == "a.example"
 
 
 def test_an_outside_reader_finds_sound_sha256_digests(tmp_path: Path) -> None:
@@ -100,7 +129,7 @@ def test_a_full_file_is_sealed_and_the_next_begun(tmp_path: Path) -> None:
         stored = [_keep(archive, os.urandom(1500)) for _ in range(5)]
         assert len({one.warc for one in stored}) == 2
         for one in stored:
-            assert archive.read(one.warc, one.offset).status == 200
+            assert archive.read(one.warc, one.offset).media_type == "text/html"
     assert sorted(path.name.endswith(".open") for path in tmp_path.iterdir()) == [False, True]
 
 
@@ -143,9 +172,10 @@ import sys, os
 from datetime import UTC, datetime
 from pathlib import Path
 from store.archive import Archive
+from store.archived import Exchange
 with Archive(Path(sys.argv[1])) as archive:
     while True:
-        stored = archive.response("http://a.example", datetime.now(UTC), 200, [], os.urandom(20_000))
+        stored = archive.exchange([Exchange(datetime.now(UTC), "http://a.example", 200, (), os.urandom(20_000))])
         print(stored.warc, stored.offset, stored.sha256, flush=True)
 """
 

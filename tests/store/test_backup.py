@@ -21,7 +21,7 @@ from store.keys import Keys
 from store.records import Records
 from store.tables import Capture, Source
 from store.vocabulary import PostKind
-from tests.factory import NOW
+from tests.factory import NOW, exchange
 from tests.store.test_transfer import everything
 
 
@@ -34,7 +34,7 @@ def gather(records: Records, archive: Archive, numbers: range) -> None:
     """Keep pages and take the posts on them, as the crawler does: first the archive, then the records."""
     for number in numbers:
         url = f"http://a.example/{number}"
-        kept = archive.response(url, NOW, 200, [], f"bài {number}".encode())
+        kept = archive.exchange(exchange(url, f"bài {number}".encode(), at=NOW))
         with records.write() as session:
             source = session.scalar(select(Source))
             if source is None:

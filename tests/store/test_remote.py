@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
 import signal
@@ -137,7 +138,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _keep(archive: Archive, body: bytes = b"<p>xin ch\xc3\xa0o</p>") -> Stored:
-    return archive.response("http://a.example/1", NOW, 200, [("Content-Type", "text/html")], body)
+    return archive.resource("http://a.example/1", NOW, "text/html", io.BytesIO(body))
 
 
 def _sealed(folder: Path, number: int = 1) -> list[Stored]:
@@ -185,7 +186,7 @@ def test_what_a_killed_writer_left_goes_when_the_archive_is_opened(far: Far, tmp
     with far.archive(tmp_path) as archive:
         assert len(archive.torn) == 2
         assert len([name for name in far.names() if name.endswith(".warc.gz")]) == 2
-        assert archive.read(kept.warc, kept.offset).status == 200
+        assert archive.read(kept.warc, kept.offset).media_type == "text/html"
 
 
 def test_a_large_file_goes_in_parts(
@@ -227,7 +228,7 @@ def test_while_the_store_is_away_files_stay_and_go_later(store: Store, tmp_path:
         assert shipment.sent == ()
         assert list(shipment.kept) == sorted(one.warc for one in stored)
         assert all("KIEMTIN_ARCHIVE_ENDPOINT" in reason for reason in shipment.kept.values())
-        assert archive.read(stored[0].warc, stored[0].offset).status == 200
+        assert archive.read(stored[0].warc, stored[0].offset).media_type == "text/html"
     assert len(_warcs(tmp_path)) == 2
     with pytest.raises(ArchiveError, match=r"Xem kho có chạy không"):
         far.archive(tmp_path / "empty").read(stored[0].warc, 0)
@@ -283,7 +284,7 @@ def test_killed_between_upload_and_removal_a_file_is_not_sent_twice(
     monkeypatch.setattr(Remote, "_upload", refuse)
     assert far.archive(tmp_path / "a").ship().sent == (stored.warc,)
     assert _warcs(tmp_path / "a") == []
-    assert far.archive(tmp_path / "a").read(stored.warc, stored.offset).status == 200
+    assert far.archive(tmp_path / "a").read(stored.warc, stored.offset).media_type == "text/html"
 
 
 def test_half_a_copy_from_before_is_replaced(tmp_path: Path) -> None:
@@ -312,7 +313,7 @@ def test_a_copy_that_reads_back_wrong_does_not_count(
     assert "đọc lại không giống" in shipment.kept[stored.warc]
     assert (far.names(), _warcs(tmp_path / "a")) == ([], [stored.warc])
     assert far.archive(tmp_path / "a").ship().sent == (stored.warc,)
-    assert far.archive(tmp_path / "a").read(stored.warc, stored.offset).status == 200
+    assert far.archive(tmp_path / "a").read(stored.warc, stored.offset).media_type == "text/html"
 
 
 def test_another_file_of_the_same_name_is_never_overwritten(far: Far, tmp_path: Path) -> None:
@@ -400,4 +401,4 @@ def test_an_installation_opens_its_archive_from_the_settings(store: Store, tmp_p
     with House(settings).archive() as archive:
         stored = _keep(archive)
     assert _s3(store).names() == [stored.warc]
-    assert House(settings).desk().archive.read(stored.warc, stored.offset).status == 200
+    assert House(settings).desk().archive.read(stored.warc, stored.offset).media_type == "text/html"
