@@ -289,7 +289,9 @@ def test_a_site_that_runs_forever_ends_quietly_on_ctrl_c() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    code = f"from crawlers.sample_site import run_forever; run_forever(port={port})"
+    # A shell that runs the tests in the background has them ignore Ctrl+C, and their children too.
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{listen}; from crawlers.sample_site import run_forever; run_forever(port={port})"
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True)
     try:
         assert answers(process, f"http://127.0.0.1:{port}/")
