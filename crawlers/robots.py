@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -29,6 +31,13 @@ KEPT = timedelta(hours=24)
 # RFC 9309 2.5: at least so many bytes are parsed; what is beyond may be left.
 LONGEST = 500 * 1024
 _TOO_MANY = 429
+
+
+_HEAD = 65_536
+_META = re.compile(r"<meta\s[^>]{1,500}>")
+_NAME = re.compile(r"""name\s*=\s*["']?([\w-]+)""")
+_CONTENT = re.compile(r"""content\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_DIRECTIVES = frozenset({"noindex", "noarchive", "nofollow", "nosnippet", "none"})
 
 
 class RobotsForbidden(IgnoreRequest):
@@ -81,6 +90,28 @@ def rules_of(status: int, body: bytes, at: datetime) -> Rules:
     text = body[:LONGEST].decode("utf-8-sig", "ignore") if status == 200 else ""
     # A NUL would end the text in some databases, and means nothing in a robots.txt.
     return Rules(status, text.replace("\0", ""), at)
+
+
+def directives(tags: Iterable[str], body: bytes) -> list[str]:
+    """Return what a page asks of those who keep it, such as `noindex` and `noarchive`, sorted.
+
+    From `X-Robots-Tag` headers and from `<meta name="robots">` near the start of the page; what is said to
+    other crawlers by name is left out, `none` stands for what it means.
+    """
+    said = []
+    for value in tags:
+        # `agent: directives`, or only directives; one with a value (`max-snippet: 5`) is none of ours.
+        agent, colon, rest = value.lower().partition(":")
+        if not colon or "," in agent:
+            said.append(value.lower())
+        elif agent.strip() == AGENT.lower():
+            said.append(rest)
+    for meta in _META.findall(body[:_HEAD].decode("latin-1").lower()):
+        name, content = _NAME.search(meta), _CONTENT.search(meta)
+        if name and content and name.group(1) in {"robots", AGENT.lower()}:
+            said.append(content.group(1) or content.group(2) or "")
+    found = {word.strip() for value in said for word in value.split(",")} & _DIRECTIVES
+    return sorted(found - {"none"} | ({"nofollow", "noindex"} if "none" in found else set()))
 
 
 class FailClosedRobots:

@@ -27,7 +27,7 @@ from crawlers.gate import HostResting
 from crawlers.hosts import REST, Hosts
 from crawlers.intake import Fetched, Intake, Leads
 from crawlers.page import Item, Unreadable
-from crawlers.robots import RobotsForbidden, RobotsUnreachable
+from crawlers.robots import RobotsForbidden, RobotsUnreachable, directives
 from store.archived import Exchange
 from store.tables import Source
 from store.vocabulary import PageRole, PostKind, SourceKind
@@ -225,6 +225,9 @@ def _came(response: Response, chain: Sequence[Exchange]) -> dict[str, Any]:
         "ip": last.ip,
         "certificate": last.certificate,
         "robots": response.meta.get("robots"),
+        "directives": directives(
+            (value.decode("latin-1") for value in response.headers.getlist("X-Robots-Tag")), response.body
+        ),
         "before": [{"url": one.url, "status": one.status, "at": one.at.isoformat()} for one in before],
     }
 

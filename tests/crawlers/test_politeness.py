@@ -15,7 +15,7 @@ from scrapy.http import Response
 from crawlers.addresses import Allowed, is_public, literal
 from crawlers.fetch import retry_after
 from crawlers.gate import LONGEST_WAIT, Gate, HostResting
-from crawlers.robots import LONGEST, Rules, rules_of
+from crawlers.robots import LONGEST, Rules, directives, rules_of
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 SITE = "https://trang.example"
@@ -311,3 +311,30 @@ def test_however_requests_come_none_is_too_near_the_one_before(asked: list[tuple
     for host in "abc":
         moments = [moment for name, moment in clock.asked if name == host]
         assert all(b - a >= 5 - 1e-6 for a, b in pairwise(moments))
+
+
+@pytest.mark.parametrize(
+    ("tags", "body", "expected"),
+    [
+        ([], "<html>", []),
+        (["noindex"], "", ["noindex"]),
+        (["NoIndex, NOARCHIVE", "nosnippet"], "", ["noarchive", "noindex", "nosnippet"]),
+        (["none"], "", ["nofollow", "noindex"]),
+        (["khac: noindex"], "", []),
+        (["KiemTin: noarchive"], "", ["noarchive"]),
+        (["max-snippet: 5"], "", []),
+        (["noindex, max-snippet: 5"], "", ["noindex"]),
+        ([], '<meta name="robots" content="noindex, follow">', ["noindex"]),
+        ([], "<META CONTENT='noarchive' NAME=robots />", ["noarchive"]),
+        ([], '<meta name="kiemtin" content="noindex">', ["noindex"]),
+        ([], '<meta name="khac" content="noindex"><meta name="description" content="noarchive">', []),
+        ([], " " * 70_000 + '<meta name="robots" content="noindex">', []),
+    ],
+)
+def test_what_a_page_asks_of_who_keeps_it_is_read(tags: list[str], body: str, expected: list[str]) -> None:
+    assert directives(tags, body.encode()) == expected
+
+
+@given(st.lists(st.text(max_size=40), max_size=3), st.binary(max_size=300))
+def test_no_page_makes_that_an_error(tags: list[str], body: bytes) -> None:
+    assert set(directives(tags, body)) <= {"noindex", "noarchive", "nofollow", "nosnippet"}
