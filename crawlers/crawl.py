@@ -115,7 +115,7 @@ def _settings(contact: str) -> dict[str, object]:
         "USER_AGENT": f"{AGENT}/0.1 (public-health fact-checking{'; ' + contact if contact else ''})",
         # Ours takes the place of Scrapy's, which lets everything through where there is no answer.
         "ROBOTSTXT_OBEY": False,
-        "DOWNLOADER_MIDDLEWARES": {"crawlers.robots.FailClosedRobots": 100},
+        "DOWNLOADER_MIDDLEWARES": {"crawlers.obey.FailClosedRobots": 100},
         "DOWNLOAD_HANDLERS": {"http": _HANDLER, "https": _HANDLER},
         "TWISTED_DNS_RESOLVER": "crawlers.addresses.PublicResolver",
         # A proxy would look names up itself, and reach what this process may not.

@@ -1,38 +1,25 @@
-"""robots.txt (RFC 9309) that fails closed: where the rules cannot be read, nothing is fetched."""
+"""What robots.txt (RFC 9309) and a page itself say to crawlers; reads, and asks for nothing."""
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-import structlog
 from protego import Protego
-from scrapy import Request
 from scrapy.exceptions import IgnoreRequest
-from scrapy.http import Response
-from scrapy.http.request import NO_CALLBACK
-
-from crawlers.addresses import PrivateAddress
-from crawlers.gate import HostResting
 
 if TYPE_CHECKING:
-    from crawlers.hosts import PoliteCrawler
-
-log = structlog.get_logger("kiemtin.crawl")
+    pass
 
 AGENT = "KiemTin"
 KEPT = timedelta(hours=24)
 # RFC 9309 2.5: at least so many bytes are parsed; what is beyond may be left.
 LONGEST = 500 * 1024
 _TOO_MANY = 429
-
-
 _HEAD = 65_536
 _META = re.compile(r"<meta\s[^>]{1,500}>")
 _NAME = re.compile(r"""name\s*=\s*["']?([\w-]+)""")
@@ -112,61 +99,3 @@ def directives(tags: Iterable[str], body: bytes) -> list[str]:
             said.append(content.group(1) or content.group(2) or "")
     found = {word.strip() for value in said for word in value.split(",")} & _DIRECTIVES
     return sorted(found - {"none"} | ({"nofollow", "noindex"} if "none" in found else set()))
-
-
-class FailClosedRobots:
-    """Asks each host for its rules before anything else, keeps to them, and notes them for the capture.
-
-    The crawler carries the `hosts` of its process, which keep rules for 24 hours, also beyond a run.
-    """
-
-    def __init__(self, crawler: PoliteCrawler) -> None:
-        self._crawler = crawler
-        self._hosts = crawler.hosts
-
-    @classmethod
-    def from_crawler(cls, crawler: PoliteCrawler) -> FailClosedRobots:
-        return cls(crawler)
-
-    async def process_request(self, request: Request) -> None:
-        """Raise `RobotsForbidden` or `RobotsUnreachable` unless the rules of the host allow `request`."""
-        if request.meta.get("dont_obey_robotstxt"):
-            return
-        host = urlsplit(request.url).netloc
-        rules = await self._rules(request.url, host)
-        if not rules.readable:
-            raise RobotsUnreachable(f"robots.txt of {host}: {rules.status or 'no answer'}")
-        if not rules.allows(request.url):
-            raise RobotsForbidden(request.url)
-        self._hosts.gate.slow(host, rules.seconds_apart)
-        request.meta["robots"] = {"status": rules.status, "at": rules.at.isoformat(), "allows": True}
-
-    async def _rules(self, url: str, host: str) -> Rules:
-        kept = self._hosts.rules(host)
-        if kept is not None:
-            return kept
-        asking = self._hosts.asking
-        if host not in asking:
-            # All who come meanwhile, from whatever source, wait for the one answer.
-            asking[host] = asyncio.ensure_future(self._ask(url, host))
-        return await asyncio.shield(asking[host])
-
-    async def _ask(self, url: str, host: str) -> Rules:
-        request = Request(
-            f"{urlsplit(url).scheme}://{host}/robots.txt",
-            priority=1000,
-            callback=NO_CALLBACK,
-            meta={"dont_obey_robotstxt": True},
-        )
-        try:
-            response: Response = await self._crawler.engine.download_async(request)
-            rules = rules_of(response.status, response.body, datetime.now(UTC))
-        except (PrivateAddress, HostResting):
-            raise
-        except Exception as error:  # noqa: BLE001 whatever else kept us from an answer closes the host
-            log.warning("robots.unreachable", host=host, why=type(error).__name__)
-            rules = Rules(None, "", datetime.now(UTC))
-        finally:
-            del self._hosts.asking[host]
-        await self._hosts.keep_rules(host, rules)
-        return rules
