@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import select
 
+from store.tables import Assessment
 from store.vocabulary import Role
 from tests.api.conftest import PASSWORD, House, sign_in
 
@@ -148,3 +151,21 @@ def test_a_hostile_post_stays_text_on_every_page(house: House) -> None:
         text = client.get(path).text
         assert "<script>alert" not in text
         assert "<img" not in text
+
+
+def test_a_rule_tree_kept_with_all_its_defaults_is_still_shown(house: House, reviewer: TestClient) -> None:
+    def whole(rule: dict[str, Any]) -> dict[str, Any]:
+        children = [whole(child) for child in rule.get("children", ())]
+        return {"inputs": {}, "threshold": None, "combine": "leaf", **rule, "children": children}
+
+    def tree() -> str:
+        (found,) = re.findall(r'<details class="tree">.*?</details>', reviewer.get(path).text, re.DOTALL)
+        return " ".join(found.split())
+
+    path = f"/cases/{house.place.cases()[0].id}"
+    now = tree()
+    with house.desk.records.write() as session:
+        for assessment in session.scalars(select(Assessment)):
+            assessment.detail = {**assessment.detail, "why": whole(assessment.detail["why"])}
+    assert tree() == now
+    assert now.count("rule rule-") > 10
