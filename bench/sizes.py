@@ -148,5 +148,5 @@ def _pages(records: Records, folder: Path) -> tuple[float, float]:
             reading += time.perf_counter() - started
             sent = gzip.compress(body)  # as servers send it, and as it is kept
             chain = (Exchange(datetime.now(UTC), url, 200, (*headers, ("Content-Encoding", "gzip")), sent),)
-            intake.take(Fetched(url, 200, headers, "text/html", body, chain), PostKind.ARTICLE, [item])
+            intake.take(Fetched("text/html", body, chain), PostKind.ARTICLE, [item])
     return _NEWS / (time.perf_counter() - began), _NEWS / reading

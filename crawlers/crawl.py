@@ -96,9 +96,7 @@ def _crawl(
             crawler = PoliteCrawler(SourceSpider)
             crawler.hosts = hosts
             crawlers.append(crawler)
-            process.crawl(
-                crawler, source=source, intake=intake, hosts=hosts, executor=executor, plan=plan, moved=moved
-            )
+            process.crawl(crawler, source=source, intake=intake, executor=executor, plan=plan, moved=moved)
         process.start()
     total: Counter[str] = Counter()
     for intake, crawler in zip(intakes, crawlers, strict=True):

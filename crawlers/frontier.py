@@ -167,7 +167,7 @@ def _pages_of(session: Session, thread: str) -> int:
 
 
 def _last_pages(session: Session, threads: Sequence[str]) -> dict[str, Page]:
-    latest = select(func.max(Page.id)).where(Page.thread.in_(threads)).group_by(Page.thread).scalar_subquery()
+    latest = select(func.max(Page.id)).where(Page.thread.in_(threads)).group_by(Page.thread)
     return {page.thread or "": page for page in session.scalars(select(Page).where(Page.id.in_(latest)))}
 
 

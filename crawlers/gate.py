@@ -16,7 +16,11 @@ LONGEST_WAIT = 120.0
 
 
 class HostResting(IgnoreRequest):
-    """The host asked to be left alone, or did not answer; nothing of it is fetched until its rest is over."""
+    """The host asked to be left alone, or did not answer; nothing of it is fetched for `seconds`."""
+
+    def __init__(self, host: str, seconds: float) -> None:
+        super().__init__(f"{host}: {seconds:.0f} s")
+        self.seconds = seconds
 
 
 @dataclass
@@ -53,10 +57,6 @@ class Gate:
         found = self._hosts[host]
         found.rests_until = max(found.rests_until, self._clock() + seconds)
 
-    def resting(self, host: str) -> float:
-        """Return for how many seconds `host` is still to be left alone."""
-        return max(0.0, self._hosts[host].rests_until - self._clock())
-
     @asynccontextmanager
     async def turn(self, host: str) -> AsyncIterator[None]:
         """Wait for a turn at `host` and hold it for as long as the block lasts.
@@ -68,7 +68,7 @@ class Gate:
             # Looked at again after each wait: what came meanwhile may have asked for more.
             while (wait := self._wait(found)) > 0:
                 if wait > LONGEST_WAIT:
-                    raise HostResting(f"{host}: {wait:.0f} s")
+                    raise HostResting(host, wait)
                 await self._sleep(wait)
             try:
                 yield

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import Executor
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import structlog
 from scrapy.crawler import Crawler
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from crawlers.gate import Gate
 from crawlers.robots import KEPT, Rules
@@ -52,7 +52,7 @@ class Hosts:
         now = datetime.now(UTC)
         with self._records.read() as session:
             for row in session.scalars(select(Host).where(Host.name.in_(list(names)))):
-                if row.rules_at is not None and now - row.rules_at < KEPT:
+                if row.rules_at is not None:
                     self._rules[row.name] = Rules(row.rules_status, row.rules, row.rules_at)
                 if row.asked_at is not None:
                     self.gate.asked(row.name, (now - row.asked_at).total_seconds())
@@ -91,15 +91,13 @@ class Hosts:
             await self.rest(host, REST.total_seconds())
 
     async def _write(self, host: str, **values: object) -> None:
-        await asyncio.get_running_loop().run_in_executor(
-            self._executor, partial(keep, self._records, host, **values)
-        )
+        def write() -> None:
+            with self._records.write() as session:
+                note(session, host, **values)
+
+        await asyncio.get_running_loop().run_in_executor(self._executor, write)
 
 
-def keep(records: Records, host: str, **values: object) -> None:
-    """Write what was learned of a host."""
-    with records.write() as session:
-        row = session.get(Host, host) or Host(name=host, rules="")
-        for name, value in values.items():
-            setattr(row, name, value)
-        session.add(row)
+def note(session: Session, host: str, **values: object) -> None:
+    """Write what was learned of a host; what else is known of it stays."""
+    session.merge(Host(name=host, **values))

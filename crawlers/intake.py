@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from crawlers import frontier
 from crawlers.frontier import Due
+from crawlers.hosts import note
 from crawlers.page import VIETNAM, Item
 from store import audit, ingest
 from store.archive import Archive
@@ -24,24 +25,29 @@ from store.keys import Keys
 from store.records import Records
 from store.tables import Capture, Run, Source
 from store.vocabulary import PageRole, PostKind, RunKind, RunState
-from store.work_tables import Host
 
 
 @dataclass(frozen=True)
 class Fetched:
     """One page: `body` is decoded of content coding, `chain` is how it came, itself as sent the last."""
 
-    url: str
-    status: int
-    headers: tuple[tuple[str, str], ...]
     media_type: str
     body: bytes
     chain: Sequence[Exchange]
     detail: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def url(self) -> str:
+        return self.chain[-1].url
+
+    @property
+    def status(self) -> int:
+        return self.chain[-1].status
+
     def header(self, name: str) -> str | None:
         """Return a header by its name, without regard to case; None when it was not sent."""
-        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+        sent = self.chain[-1].headers
+        return next((value for key, value in sent if key.lower() == name.lower()), None)
 
 
 @dataclass(frozen=True)
@@ -118,7 +124,7 @@ class Intake:
                 session.add(capture)
                 session.flush()
                 known = capture.id
-            session.merge(Host(name=urlsplit(fetched.url).netloc, asked_at=now))
+            note(session, urlsplit(fetched.url).netloc, asked_at=now)
             posts = list(self._posts(kind, items, known or 0, counters))
             counters += ingest.tally(ingest.accept(session, self.source.id, posts, self.keys, now))
             due, new = self._follow(session, leads, now, counters)

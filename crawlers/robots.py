@@ -7,13 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from protego import Protego
 from scrapy.exceptions import IgnoreRequest
-
-if TYPE_CHECKING:
-    pass
 
 AGENT = "KiemTin"
 KEPT = timedelta(hours=24)

@@ -24,7 +24,6 @@ from crawlers.fetch import exchanges
 from crawlers.forums import read_forum
 from crawlers.frontier import FIRST, LONGEST, Due
 from crawlers.gate import HostResting
-from crawlers.hosts import REST, Hosts
 from crawlers.intake import Fetched, Intake, Leads
 from crawlers.page import Item, Unreadable
 from crawlers.robots import RobotsForbidden, RobotsUnreachable, directives
@@ -62,7 +61,6 @@ class SourceSpider(scrapy.Spider):
         self,
         source: Source,
         intake: Intake,
-        hosts: Hosts,
         executor: Executor,
         plan: Plan,
         moved: Callable[[int, int], None],
@@ -70,7 +68,6 @@ class SourceSpider(scrapy.Spider):
         super().__init__(name=f"source-{source.id}")
         self.source = source
         self.intake = intake
-        self.hosts = hosts
         self.executor = executor
         self.plan = plan
         self.moved = moved
@@ -127,8 +124,8 @@ class SourceSpider(scrapy.Spider):
         # Scrapy puts the request on the failure.
         page: Due | None = failure.request.meta.get("due")  # type: ignore[attr-defined]
         if page is not None:
-            rests = self.hosts.gate.resting(urlsplit(page.url).netloc)
-            self.executor.submit(self.intake.lose, page, reason, max(rests, REST.total_seconds() / 10))
+            rests = failure.value.seconds if isinstance(failure.value, HostResting) else 0.0
+            self.executor.submit(self.intake.lose, page, reason, rests)
         self._step()
 
     async def _ask(self, due: Sequence[Due], urls: Sequence[str] = (), **meta: Any) -> list[scrapy.Request]:
@@ -178,16 +175,9 @@ class SourceSpider(scrapy.Spider):
     async def _keep(
         self, response: Response, kind: PostKind, items: Sequence[Item] = (), leads: Leads | None = None
     ) -> list[scrapy.Request]:
-        headers = tuple(
-            (name.decode("latin-1"), value.decode("latin-1"))
-            for name, values in response.headers.items()
-            for value in values
-        )
         media_type = (response.headers.get("Content-Type") or b"").decode("latin-1")
         chain = exchanges(response)
-        fetched = Fetched(
-            response.url, response.status, headers, media_type, response.body, chain, _came(response, chain)
-        )
+        fetched = Fetched(media_type, response.body, chain, _came(response, chain))
         due = await self._aside(
             lambda: self.intake.take(fetched, kind, items, response.meta.get("due"), leads)
         )
