@@ -13,9 +13,13 @@ COPY store store
 COPY models models
 RUN python -m venv /opt/kiemtin \
  && /opt/kiemtin/bin/python -m pip install --no-cache-dir --upgrade pip \
- && /opt/kiemtin/bin/python -m pip install --no-cache-dir --constraint requirements.lock '.[postgres,elasticsearch,s3,otel]'
+ && /opt/kiemtin/bin/python -m pip install --no-cache-dir --constraint requirements.lock '.[postgres,elasticsearch,s3,otel,browser]'
 
 FROM python:3.13-slim
+# The browser that takes pictures of flagged pages, with letters for what they show.
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends chromium fonts-noto-core \
+ && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /data --no-create-home kiemtin \
  && install -d -o kiemtin -g kiemtin -m 0750 /data
 COPY --from=build /opt/kiemtin /opt/kiemtin

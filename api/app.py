@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
-from api import problems, routes, watch
+from api import hotline, problems, routes, watch
 from api.auth import Who
 from api.desk import Desk
 from api.watch import Meters
@@ -21,6 +21,7 @@ from api.watch import Meters
 log = structlog.get_logger("kiemtin.http")
 
 LARGEST_BODY = 1_000_000
+_LARGER = {hotline.PATH: hotline.LARGEST}
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -47,7 +48,9 @@ def create_api(desk: Desk) -> FastAPI:
     app = FastAPI(title="Kiểm Tin", docs_url=None, redoc_url=None, openapi_url=None, telemetry=_NO_TELEMETRY)
     app.state.desk = desk
     app.state.meters = Meters(desk)
+    app.state.hotline = hotline.Line(desk.clock)
     app.include_router(routes.router)
+    app.include_router(hotline.router)
     app.include_router(watch.router)
 
     @app.get("/api/openapi.json", include_in_schema=False)
@@ -56,6 +59,7 @@ def create_api(desk: Desk) -> FastAPI:
 
     for kind in problems.HANDLED:
         app.add_exception_handler(kind, problems.on_known)
+    app.add_exception_handler(hotline.Refused, hotline.on_refused)
     app.add_exception_handler(HTTPException, problems.on_http)
     app.add_exception_handler(RequestValidationError, problems.on_invalid)
     app.middleware("http")(app.state.meters.measure)
@@ -71,7 +75,7 @@ async def _carry(request: Request, call_next: Next) -> Response:
     if "Transfer-Encoding" in request.headers:
         # A body of unknown length could be of any length; browsers and clients of the API send theirs.
         response: Response = problems.problem(411, "Hãy gửi kèm độ dài nội dung (Content-Length).")
-    elif not length.isdigit() or int(length) > LARGEST_BODY:
+    elif not length.isdigit() or int(length) > _LARGER.get(request.url.path, LARGEST_BODY):
         response = problems.problem(413, "Nội dung gửi quá lớn.")
     else:
         try:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from search.engine import SearchEngine
 from store.archive import Archive
+from store.keys import Keys
 from store.records import Records
 
 
@@ -17,12 +19,28 @@ def utc_now() -> datetime:
 
 
 @dataclass(frozen=True)
+class Hotline:
+    """What it takes to be sent reports: the sender's token, the keys of authors, an archive to write to."""
+
+    token: str = field(repr=False)
+    keys: Keys
+    archive: Callable[[], Archive]
+
+
+@dataclass(frozen=True)
 class Desk:
-    """Records, index and archive of one installation. `clock` is replaced in tests of expiry."""
+    """Records, index and archive of one installation. `clock` is replaced in tests of expiry.
+
+    `try_source` fetches a page of a source by its name and returns `crawlers.probe.Probe.to_dict`; it raises
+    `ValueError` where it cannot. None where nothing is crawled from. Without a
+    `hotline` no reports are taken.
+    """
 
     records: Records
     engine: SearchEngine
     archive: Archive
     secure_cookies: bool = False
     metrics_token: str = field(default="", repr=False)
+    hotline: Hotline | None = None
     clock: Callable[[], datetime] = utc_now
+    try_source: Callable[[str], dict[str, Any]] | None = None

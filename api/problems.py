@@ -9,7 +9,9 @@ from starlette.exceptions import HTTPException
 
 from api.accounts import BadLogin, Locked, LoginTaken, NoSuchUser, SignInFailed, WeakPassword
 from api.auth import ForeignRequest, MustChangePassword, NotSignedIn
+from api.pictures import NoPicture
 from api.pipeline import NoSuchTask
+from api.sources import NoSuchSource
 from review.errors import (
     CorrectionNeeded,
     NoSuchCase,
@@ -31,6 +33,8 @@ _STATUS: dict[type[Exception], int] = {
     SignInFailed: 401,
     Locked: 429,
     NoSuchTask: 404,
+    NoSuchSource: 404,
+    NoPicture: 404,
     NotSignedIn: 401,
     MustChangePassword: 403,
     ForeignRequest: 403,

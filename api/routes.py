@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AfterValidator, BaseModel
 
-from api import accounts, auth, pipeline, schemas, views
+from api import accounts, auth, pictures, pipeline, schemas, views
+from api import sources as source_room
 from api.auth import SignedIn, Who, desk_of
 from review import case_page, decision, queue
 from review.decision import Verdict
@@ -261,6 +262,21 @@ def discard(request: Request, who: Who, task_id: int) -> None:
         pipeline.discard(session, who.person, task_id)
 
 
+@router.post("/cases/{case_id}/picture", status_code=202)
+def ask_for_picture(request: Request, who: Who, case_id: int) -> None:
+    desk = desk_of(request)
+    with desk.records.write() as session:
+        pictures.ask(session, who.person, case_id, desk.clock())
+
+
+@router.get("/cases/{case_id}/picture", response_class=Response)
+def picture(request: Request, who: Who, case_id: int) -> Response:
+    """Give the latest picture of the page of a case's post; an event says that it was seen."""
+    desk = desk_of(request)
+    with desk.records.write() as session:
+        return Response(pictures.read(session, desk.archive, who.person, case_id), media_type="image/png")
+
+
 @router.get("/sources")
 def sources(request: Request, who: Who) -> list[schemas.SourceAnswer]:
     with desk_of(request).records.read() as session:
@@ -271,16 +287,37 @@ def sources(request: Request, who: Who) -> list[schemas.SourceAnswer]:
                 last_run=health.runs[0].started_at if health.runs else None,
                 last_state=health.runs[0].state if health.runs else None,
                 counters=health.runs[0].counters if health.runs else {},
+                succeeded_at=health.succeeded_at,
+                days=list(health.days),
                 next_at=health.root.due_at if health.root else None,
                 failures=health.root.attempts if health.root else 0,
                 error=health.root.error if health.root else None,
                 pages_waiting=health.waiting,
             )
-            for health in views.sources(session, who.person)
+            for health in source_room.health(session, who.person, desk_of(request).clock())
         ]
 
 
-_SOURCE_FIELDS = ("id", "name", "kind", "url", "language", "legal_basis", "rate", "enabled")
+_SOURCE_FIELDS = (
+    "id", "name", "kind", "url", "language", "legal_basis", "rate", "enabled", "paused_at", "verified_at",
+)  # fmt: skip
+
+
+@router.post("/sources/{source_id}/pause")
+def pause_source(request: Request, who: Who, source_id: int) -> None:
+    with desk_of(request).records.write() as session:
+        source_room.pause(session, who.person, source_id)
+
+
+@router.post("/sources/{source_id}/resume")
+def resume_source(request: Request, who: Who, source_id: int) -> None:
+    with desk_of(request).records.write() as session:
+        source_room.resume(session, who.person, source_id)
+
+
+@router.post("/sources/{source_id}/test")
+def test_source(request: Request, who: Who, source_id: int) -> dict[str, object]:
+    return source_room.try_out(desk_of(request), who.person, source_id)
 
 
 @router.get("/runs")

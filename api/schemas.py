@@ -73,11 +73,15 @@ class CopyAnswer(Plain):
     text: str
 
 
-class VersionAnswer(Plain):
-    version: int
+class MomentAnswer(Plain):
+    at: datetime
+    what: str
+    last_at: datetime
+    times: int
+    reason: str | None
+    capture_id: int | None
+    version: int | None
     text: str
-    capture_id: int
-    seen_at: datetime
 
 
 class DecisionAnswer(Plain):
@@ -119,7 +123,7 @@ class CaseAnswer(Plain):
     assessment: dict[str, Any]
     copies: list[CopyAnswer]
     copies_total: int
-    versions: list[VersionAnswer]
+    history: list[MomentAnswer]
     decisions: list[DecisionAnswer]
     activity: list[ActivityAnswer]
 
@@ -134,7 +138,7 @@ class CaseAnswer(Plain):
             kind=post.kind, source=post.source.name, title=post.title, text=post.text, quotes=post.quotes,
             content_hash=case.content_hash, published_at=post.published_at, assessment=page.assessment,
             copies=[CopyAnswer.model_validate(copy) for copy in page.copies], copies_total=page.copies_total,
-            versions=[VersionAnswer.model_validate(version) for version in page.versions],
+            history=[MomentAnswer.model_validate(moment) for moment in page.history],
             decisions=[DecisionAnswer.model_validate(decision) for decision in page.decisions],
             activity=[
                 ActivityAnswer(what=a.what, who=a.user.name if a.user else None, reason=a.reason, at=a.at)
@@ -217,7 +221,11 @@ class SourceAnswer(Plain):
     legal_basis: str
     rate: float
     enabled: bool
+    paused_at: datetime | None
+    verified_at: datetime | None
     posts: int
+    days: list[int]
+    succeeded_at: datetime | None
     last_run: datetime | None
     last_state: str | None
     counters: dict[str, int]

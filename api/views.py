@@ -1,11 +1,11 @@
-"""Reads that pages and the JSON API share: sources with their health, runs, the audit log, captures."""
+"""Reads that pages and the JSON API share: runs, the audit log, captures, posts like one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload
 
 from review.errors import NoSuchCase, ReviewError
@@ -13,68 +13,11 @@ from review.permissions import Action, Person, require
 from search.engine import Hit, Probe, SearchEngine
 from search.vectors import embed
 from store import audit
-from store.tables import Capture, Case, Event, Post, Run, Source, User
-from store.vocabulary import PageRole
-from store.work_tables import Page
+from store.tables import Capture, Case, Event, Post, Run, User
 
 
 class NoSuchCapture(ReviewError):
     template = "Không có bản chụp {capture}."
-
-
-@dataclass(frozen=True)
-class SourceHealth:
-    """A source, how many posts it gave, its latest runs, newest first, and how its crawl stands.
-
-    `root` is the page that it is asked at, with the failures in a row and the last error; `waiting` counts
-    the pages that are due now or later.
-    """
-
-    source: Source
-    posts: int
-    runs: Sequence[Run]
-    root: Page | None
-    waiting: int
-
-
-def sources(session: Session, person: Person, runs_each: int = 12) -> list[SourceHealth]:
-    """Return all sources by name, to who may read them."""
-    require(person, Action.READ)
-    return every_source(session, runs_each)
-
-
-def every_source(session: Session, runs_each: int = 12) -> list[SourceHealth]:
-    """Return all sources by name, each with its latest runs. Five queries."""
-    found = session.scalars(select(Source).order_by(Source.name)).all()
-    posts = {
-        row.source_id: row.number
-        for row in session.execute(
-            select(Post.source_id, func.count().label("number")).group_by(Post.source_id)
-        )
-    }
-    place = func.row_number().over(partition_by=Run.source_id, order_by=Run.id.desc()).label("place")
-    numbered = select(Run.id, place).subquery()
-    latest: dict[int, list[Run]] = {}
-    for run in session.scalars(
-        select(Run)
-        .join(numbered, numbered.c.id == Run.id)
-        .where(numbered.c.place <= runs_each)
-        .order_by(Run.id.desc())
-    ):
-        latest.setdefault(run.source_id, []).append(run)
-    roots = {page.source_id: page for page in session.scalars(select(Page).where(Page.role == PageRole.ROOT))}
-    due = select(Page.source_id, func.count().label("number")).where(Page.due_at.is_not(None))
-    waiting = {row.source_id: row.number for row in session.execute(due.group_by(Page.source_id))}
-    return [
-        SourceHealth(
-            source,
-            posts.get(source.id, 0),
-            latest.get(source.id, []),
-            roots.get(source.id),
-            waiting.get(source.id, 0),
-        )
-        for source in found
-    ]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from bench.measure import Measure
 MODULES = {
     "import": "bench.import_posts",
     "extract": "bench.extract",
+    "crawl": "bench.crawl",
     "search": "bench.search",
     "elasticsearch": "bench.elastic",
     "workers": "bench.workers",

@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterable
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import create_engine, insert, select, text
@@ -22,8 +22,9 @@ from bench.installation import postgres, take_in
 from bench.measure import Measure
 from classifier.load import load
 from classifier.policy import load_policy
-from crawlers.articles import read_article
 from crawlers.intake import Fetched, Intake
+from crawlers.reading.articles import read_article
+from crawlers.reading.page import Raw
 from kiemtin.work.crew import Crew
 from kiemtin.work.index import Indexing
 from kiemtin.work.score import Scoring
@@ -35,7 +36,6 @@ from store.keys import Keys
 from store.migrate import migrate
 from store.records import Records
 from store.tables import Capture, Source
-from store.vocabulary import PostKind
 
 _POSTS = 10_000
 _CAPTURES = 100_000
@@ -144,9 +144,9 @@ def _pages(records: Records, folder: Path) -> tuple[float, float]:
             url = f"https://trang.example/bai-{number}.html"
             body = bodies[number % len(bodies)] + f"<!-- {number} -->".encode()
             started = time.perf_counter()
-            item = read_article(body, url)
+            page = read_article(Raw(body, url, datetime.now(UTC)))
             reading += time.perf_counter() - started
             sent = gzip.compress(body)  # as servers send it, and as it is kept
             chain = (Exchange(datetime.now(UTC), url, 200, (*headers, ("Content-Encoding", "gzip")), sent),)
-            intake.take(Fetched("text/html", body, chain), PostKind.ARTICLE, [item])
+            intake.take(Fetched("text/html", body, chain), page, None, revisit=timedelta(hours=6))
     return _NEWS / (time.perf_counter() - began), _NEWS / reading

@@ -9,12 +9,14 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsp
 _TRACKING = re.compile(
     r"^(?:utm_.*|fbclid|gclid|dclid|msclkid|zarsrc|mc_[ce]id|_ga|_gl|igshid|gidzl|spm|ref_src|cmpid)$"
 )
+# What a visit is told by where there are no cookies: vBulletin, phpBB, PHP.
+_VISIT = re.compile(r"^(?:s|sid|PHPSESSID)=[0-9a-fA-F]{32}$")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _XENFORO_PAGE = re.compile(r"/(?:page-\d+|unread|latest|post-\d+)/?$")
 
 
 def canonical_url(url: str) -> str:
-    """Return `url` with lower-case scheme and host, no default port, fragment, user or tracking parameters.
+    """Return `url` with lower-case scheme and host, no default port, fragment, user, session or tracking.
 
     Other parameters are sorted. Raises `ValueError` for what is not an http or https URL.
     """
@@ -30,10 +32,16 @@ def canonical_url(url: str) -> str:
     if parts.port is not None and parts.port != _DEFAULT_PORTS[scheme]:
         host = f"{host}:{parts.port}"
     kept = [
-        (name, value) for name, value in parse_qsl(parts.query, True) if not _TRACKING.match(name.lower())
+        (name, value)
+        for name, value in parse_qsl(parts.query, True)
+        if not _TRACKING.match(name.lower()) and not _VISIT.match(f"{name}={value}")
     ]
     path = quote(unquote(parts.path or "/"), safe="/:@!$&'()*+,;=~-._")
-    return urlunsplit((scheme, host, path, urlencode(sorted(kept)), ""))
+    query = urlencode(sorted(kept))
+    if len(kept) == 1 and not kept[0][1] and "=" not in parts.query:
+        # A path in the place of a query, as vBulletin 4 has it: `showthread.php?12-Chu-de/page2`.
+        query = quote(unquote(parts.query), safe="/-._~")
+    return urlunsplit((scheme, host, path, query, ""))
 
 
 def thread_url(url: str) -> str:

@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import structlog
@@ -13,10 +14,12 @@ from scrapy.crawler import AsyncCrawlerProcess, Crawler
 from sqlalchemy import select
 
 from crawlers.addresses import Allowed, PublicResolver
+from crawlers.apart import Apart
 from crawlers.gate import Gate
 from crawlers.hosts import Hosts, PoliteCrawler
 from crawlers.intake import Intake
-from crawlers.page import LARGEST
+from crawlers.kinds import address
+from crawlers.reading.page import LARGEST
 from crawlers.robots import AGENT
 from crawlers.sources import SourceEntry, sync
 from crawlers.spider import Plan, SourceSpider
@@ -25,12 +28,26 @@ from store.archive import Archive
 from store.keys import Keys
 from store.records import Records
 from store.tables import Source
+from store.tasks import is_crawled
 from store.vocabulary import RunState
 
 log = structlog.get_logger("kiemtin.crawl")
 
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the crawl of a source is: its counters until now, and how many pages are done with."""
+
+    source: str
+    done: int
+    counters: Counter[str]
+
+
+OnProgress = Callable[[Sequence[Progress]], None]
+
 _PLAN = Plan()
 _HANDLER = "crawlers.fetch.PoliteHandler"
+TIMEOUT = 30.0
 
 
 def crawl(
@@ -39,10 +56,11 @@ def crawl(
     keys: Keys,
     entries: Sequence[SourceEntry],
     *,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: OnProgress = lambda progress: None,
     contact: str = "",
     plan: Plan = _PLAN,
     opened: Sequence[str] = (),
+    timeout: float = TIMEOUT,
 ) -> dict[str, int]:
     """Crawl the given sources and return the counters of all, added up.
 
@@ -50,14 +68,18 @@ def crawl(
     SIGTERM end it after the pages in hand; what is not done stays due.
     Who calls it holds the sources (`store.tasks.take_crawls`): no host is asked by two processes at once.
     Only public addresses are asked, and those in the networks of `opened`; raises `ValueError` for what is
-    no network.
+    no network. A page that has not come whole after `timeout` seconds, or takes as many of processor time to
+    be read, is given up.
     """
     PublicResolver.allowed = Allowed(opened)
     if opened:
         log.warning("crawl.private_opened", networks=list(opened))
     with archive:
         _report_torn(records, archive)
-        return _crawl(records, archive, keys, entries, on_progress, contact, plan)
+        with Apart(timeout) as apart:
+            return _crawl(
+                records, archive, keys, entries, on_progress, settings(contact, timeout), plan, apart
+            )
 
 
 def _crawl(
@@ -65,38 +87,39 @@ def _crawl(
     archive: Archive,
     keys: Keys,
     entries: Sequence[SourceEntry],
-    on_progress: Callable[[int, int], None],
-    contact: str,
+    on_progress: OnProgress,
+    given: dict[str, object],
     plan: Plan,
+    apart: Apart,
 ) -> dict[str, int]:
     with records.write() as session:
         sync(session, entries, whole=False)
-        names = [entry.name for entry in entries if entry.enabled]
-        sources = session.scalars(select(Source).where(Source.name.in_(names)).order_by(Source.id)).all()
-    progress = [0, 0]
+        names = [entry.name for entry in entries]
+        wanted = select(Source).where(Source.name.in_(names), is_crawled()).order_by(Source.id)
+        sources = session.scalars(wanted).all()
+    intakes: list[Intake] = []
 
-    def moved(done: int, more: int) -> None:
-        progress[0] += done
-        progress[1] += more
-        on_progress(progress[0], progress[1])
+    def moved() -> None:
+        on_progress([Progress(one.source.name, one.done, one.counters) for one in intakes])
 
-    process = AsyncCrawlerProcess(_settings(contact))
+    process = AsyncCrawlerProcess(given)
     # The framework has just set its own logger to DEBUG; what matters is counted and logged here.
     logging.getLogger("scrapy").setLevel(logging.WARNING)
-    intakes = []
     # One thread: pages are read and written one after the other, while the loop goes on fetching.
     with ThreadPoolExecutor(1, "intake") as executor:
         hosts = Hosts(records, executor, Gate())
-        hosts.load(urlsplit(source.url or "").netloc for source in sources)
+        hosts.load(urlsplit(address(source)).netloc for source in sources)
         crawlers = []
         for source in sources:
             intake = Intake(records, archive, keys, source)
             intakes.append(intake)
-            hosts.gate.slow(urlsplit(source.url or "").netloc, 1.0 / source.rate)
+            hosts.gate.slow(urlsplit(address(source)).netloc, 1.0 / source.rate)
             crawler = PoliteCrawler(SourceSpider)
             crawler.hosts = hosts
             crawlers.append(crawler)
-            process.crawl(crawler, source=source, intake=intake, executor=executor, plan=plan, moved=moved)
+            process.crawl(
+                crawler, source=source, intake=intake, executor=executor, apart=apart, plan=plan, moved=moved
+            )
         process.start()
     total: Counter[str] = Counter()
     for intake, crawler in zip(intakes, crawlers, strict=True):
@@ -108,12 +131,17 @@ def _crawl(
     return dict(total)
 
 
-def _settings(contact: str) -> dict[str, object]:
+def settings(contact: str, timeout: float = TIMEOUT) -> dict[str, object]:
+    """Return the settings of Scrapy for whatever fetches: polite, bounded, and by its own name."""
     return {
         "USER_AGENT": f"{AGENT}/0.1 (public-health fact-checking{'; ' + contact if contact else ''})",
         # Ours takes the place of Scrapy's, which lets everything through where there is no answer.
         "ROBOTSTXT_OBEY": False,
-        "DOWNLOADER_MIDDLEWARES": {"crawlers.obey.FailClosedRobots": 100},
+        "DOWNLOADER_MIDDLEWARES": {
+            "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
+            "crawlers.obey.OwnSite": 50,
+            "crawlers.obey.FailClosedRobots": 100,
+        },
         "DOWNLOAD_HANDLERS": {"http": _HANDLER, "https": _HANDLER},
         "TWISTED_DNS_RESOLVER": "crawlers.addresses.PublicResolver",
         # A proxy would look names up itself, and reach what this process may not.
@@ -122,10 +150,16 @@ def _settings(contact: str) -> dict[str, object]:
         "REMOTE_CONTROL_ENABLED": False,
         "COOKIES_ENABLED": False,
         "CONCURRENT_REQUESTS_PER_DOMAIN": 1,
-        "DOWNLOAD_TIMEOUT": 30,
+        # So many tasks are made for each page, to take up what it yields; requests are taken up at once.
+        "CONCURRENT_ITEMS": 1,
+        # In the order of the frontier; Scrapy's own way is the last one first.
+        "SCHEDULER_MEMORY_QUEUE": "scrapy.squeues.FifoMemoryQueue",
+        "DOWNLOAD_TIMEOUT": timeout,
         "DOWNLOAD_MAXSIZE": LARGEST,
         "DOWNLOAD_WARNSIZE": 0,
         "REDIRECT_MAX_TIMES": 5,
+        # A refresh is what a page says, not what its server does: what comes is what is kept.
+        "METAREFRESH_ENABLED": False,
         "RETRY_TIMES": 2,
         "DEPTH_LIMIT": 60,
         "LOG_ENABLED": False,
@@ -137,19 +171,12 @@ def _settings(contact: str) -> dict[str, object]:
 def _from_stats(crawler: Crawler) -> Counter[str]:
     """Return the counters that only Scrapy knows."""
     stats = crawler.stats.get_stats() if crawler.stats else {}
-    known = {"offsite/filtered": "page/offsite", "retry/count": "fetch/retried"}
+    known = {"retry/count": "fetch/retried", "spider_exceptions/count": "page/failed"}
     return Counter({ours: int(stats[theirs]) for theirs, ours in known.items() if stats.get(theirs)})
 
 
 def _report_torn(records: Records, archive: Archive) -> None:
     for tail in archive.torn:
         log.warning("archive.torn", warc=tail.warc, offset=tail.offset, cut=tail.length)
-        with records.write() as session:
-            audit.append(
-                session,
-                audit.SYSTEM,
-                "archive.torn",
-                f"warc:{tail.warc}",
-                offset=tail.offset,
-                cut=tail.length,
-            )
+    with records.write() as session:
+        audit.note_torn(session, archive.torn)

@@ -5,11 +5,17 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from scrapy import Request
-from scrapy.core.downloader.handlers.http11 import HTTP11DownloadHandler
+from scrapy.core.downloader.handlers.http11 import (
+    HTTP11DownloadHandler,
+    _LenientHTTP11ClientFactory,
+    _LenientHTTP11ClientProtocol,
+    _LenientHTTPClientParser,
+)
+from scrapy.exceptions import DownloadCancelledError
 from scrapy.http import Response
 
 from crawlers.addresses import PrivateAddress, PublicResolver, literal
@@ -20,6 +26,10 @@ if TYPE_CHECKING:
 
 # What a host is left alone for when it says "too many requests" and not for how long.
 TOO_MANY_SECONDS = 30.0
+# Of status line and headers; browsers take as much.
+LARGEST_HEAD = 256 * 1024
+# No server packs a page more than once on purpose; each coding costs a look at all its bytes.
+MOST_CODINGS = 3
 _BUSY = frozenset({429, 503})
 _EXCHANGES = "kiemtin_exchanges"
 
@@ -33,6 +43,7 @@ class PoliteHandler(HTTP11DownloadHandler):
 
     def __init__(self, crawler: PoliteCrawler) -> None:
         super().__init__(crawler)
+        self._pool._factory = _Factory
         self._hosts = crawler.hosts
 
     async def download_request(self, request: Request) -> Response:
@@ -59,9 +70,37 @@ class PoliteHandler(HTTP11DownloadHandler):
             hosts.answered(host)
         if response.status in _BUSY:
             await hosts.rest(host, max(TOO_MANY_SECONDS, retry_after(response, at)))
+        codings = b",".join(response.headers.getlist("Content-Encoding")).split(b",")
+        if len(codings) > MOST_CODINGS:
+            raise DownloadCancelledError(f"{request.url} is packed {len(codings)} times")
         # A redirect and a retry carry the list on: the last one is the answer, those before are how it came.
         request.meta.setdefault(_EXCHANGES, []).append(_exchange(request, response, at))
         return response
+
+
+class _Parser(_LenientHTTPClientParser):
+    """Gives up an answer whose head does not end; Twisted limits each line of it, not how many there are."""
+
+    _head = 0
+
+    def lineReceived(self, line: bytes) -> None:
+        self._head += len(line) + 1
+        if self._head > LARGEST_HEAD:
+            raise ValueError(f"the head of an answer is over {LARGEST_HEAD} bytes")
+        super().lineReceived(line)
+
+
+class _Protocol(_LenientHTTP11ClientProtocol):
+    def request(self, request: Any) -> Any:
+        answer = super().request(request)
+        # As Scrapy puts its own parser in the place of Twisted's.
+        self._parser.__class__ = _Parser
+        return answer
+
+
+class _Factory(_LenientHTTP11ClientFactory):
+    def buildProtocol(self, addr: object) -> _Protocol:
+        return _Protocol(self._quiescentCallback)  # type: ignore[no-untyped-call]
 
 
 def exchanges(response: Response) -> tuple[Exchange, ...]:
@@ -83,23 +122,37 @@ def retry_after(response: Response, now: datetime) -> float:
 
 
 def _exchange(request: Request, response: Response, at: datetime) -> Exchange:
+    """Return what is kept of an exchange: all of it, but no key of ours, sent or repeated in the answer."""
     certificate = response.certificate
+    secret: str = request.meta.get("secret", "")
     return Exchange(
         at=at,
         method=request.method,
         url=request.url,
-        request_headers=_pairs(request.headers),
+        request_headers=tuple((name, _blotted(value, secret)) for name, value in _pairs(request.headers)),
         status=response.status,
         headers=_pairs(response.headers),
-        body=response.body,
+        body=response.body.replace(secret.encode(), b"*" * len(secret)) if secret else response.body,
         ip=str(response.ip_address or ""),
         certificate=certificate.digest("sha256").decode().replace(":", "").lower() if certificate else "",
     )
 
 
+def _blotted(value: str, secret: str) -> str:
+    return value.replace(secret, "*" * len(secret)) if secret else value
+
+
+# In a header only these are sound (RFC 9110, 5.5); at others archives and databases stop.
+_UNSOUND = re.compile(rb"[^\t -~]")
+
+
 def _pairs(headers: object) -> tuple[tuple[str, str], ...]:
     return tuple(
-        (name.decode("latin-1"), value.decode("latin-1"))
+        (name.decode("latin-1"), _sound(value))
         for name, values in headers.items()  # type: ignore[attr-defined]
         for value in values
     )
+
+
+def _sound(part: bytes) -> str:
+    return _UNSOUND.sub(lambda found: b"%%%02X" % ord(found.group()), part).decode("ascii")

@@ -13,6 +13,8 @@ from scrapy.exceptions import IgnoreRequest
 
 # A host that is not to be asked for longer than this is left to a later crawl.
 LONGEST_WAIT = 120.0
+# Whatever a host says, it is asked again a day later.
+LONGEST_REST = 86_400.0
 
 
 class HostResting(IgnoreRequest):

@@ -13,7 +13,7 @@ from scrapy.crawler import Crawler
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crawlers.gate import Gate
+from crawlers.gate import LONGEST_REST, Gate
 from crawlers.robots import KEPT, Rules
 from store.records import Records
 from store.work_tables import Host
@@ -74,7 +74,8 @@ class Hosts:
             )
 
     async def rest(self, host: str, seconds: float) -> None:
-        """Leave a host alone for some time, in every process."""
+        """Leave a host alone for some time, at most a day, in every process."""
+        seconds = min(seconds, LONGEST_REST)
         self.gate.rest(host, seconds)
         await self._write(host, rests_until=datetime.now(UTC) + timedelta(seconds=seconds))
 

@@ -13,18 +13,19 @@ from urllib.parse import urlsplit
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from crawlers import frontier
-from crawlers.frontier import Due
+from crawlers import frontier, kinds, looks
+from crawlers.frontier import Due, Found
 from crawlers.hosts import note
-from crawlers.page import VIETNAM, Item
+from crawlers.reading.dates import VIETNAM
+from crawlers.reading.page import Item, Lead, Reading
 from store import audit, ingest
 from store.archive import Archive
-from store.archived import Exchange
+from store.archived import Exchange, Original
 from store.ingest import Incoming, PostRefused, clean
 from store.keys import Keys
 from store.records import Records
 from store.tables import Capture, Run, Source
-from store.vocabulary import PageRole, PostKind, RunKind, RunState
+from store.vocabulary import RunKind, RunState
 
 
 @dataclass(frozen=True)
@@ -50,18 +51,11 @@ class Fetched:
         return next((value for key, value in sent if key.lower() == name.lower()), None)
 
 
-@dataclass(frozen=True)
-class Leads:
-    """Where a page leads: to pages of one role, asked for again when the last time is `again` ago."""
-
-    role: PageRole
-    urls: tuple[str, ...]
-    again: timedelta
-    thread: str | None = None
-
-
 class Intake:
-    """Writes one run of one source. Not for several threads at once."""
+    """Writes one run of one source. Not for several threads at once.
+
+    `counters` are those of the run; `done` is how many pages were taken in or given up.
+    """
 
     def __init__(self, records: Records, archive: Archive, keys: Keys, source: Source) -> None:
         self.records = records
@@ -69,13 +63,15 @@ class Intake:
         self.keys = keys
         self.source = source
         self.counters: Counter[str] = Counter()
+        self.done = 0
         self.run_id = self._begin()
 
     def begin(self, *, at_once: bool, first: timedelta) -> list[Due]:
         """Return what is due of the source; its root is, when it is new or `at_once`."""
         now = datetime.now(UTC)
         with self.records.write() as session:
-            frontier.begin(session, self.source, now, at_once=at_once, first=first)
+            url = kinds.address(self.source)
+            frontier.begin(session, self.source.id, url, now, at_once=at_once, first=first)
             return frontier.due(session, self.source.id, now)
 
     def pages_left(self) -> int | None:
@@ -90,72 +86,92 @@ class Intake:
         return max(0, self.source.pages_a_day - asked)
 
     def take(
-        self,
-        fetched: Fetched,
-        kind: PostKind,
-        items: Sequence[Item] = (),
-        page: Due | None = None,
-        leads: Leads | None = None,
-    ) -> list[Due]:
+        self, fetched: Fetched, reading: Reading, page: Due | None, *, revisit: timedelta,
+        since: datetime | None = None,
+    ) -> list[Due]:  # fmt: skip
         """Keep a page, the posts on it, and where it leads; nothing is counted before it is kept.
 
-        A page that came before with the same bytes is not archived again. Returns what is due of the pages
-        that it leads to.
+        A page that came before with the same bytes is not archived again: what holds posts gets a record
+        that says so, a listing only its time in the frontier. What was published before `since` is left.
+        Returns what is due of the pages that it leads to.
         """
         now = datetime.now(UTC)
         content_hash = hashlib.sha256(fetched.body).hexdigest()
+        payload = hashlib.sha256(fetched.chain[-1].body).hexdigest()
         known = self._known(fetched.url, content_hash)
-        stored = None if known else self.archive.exchange(fetched.chain)
-        counters = Counter({"capture/unchanged" if known else "capture/stored": 1})
+        original = None
+        if known is not None and known.detail.get("payload") == payload:
+            original = Original(known.url, known.at, payload)
+        stored = None if original and not reading.items else self.archive.exchange(fetched.chain, original)
+        counters = Counter({"capture/unchanged" if original else "capture/stored": 1})
         with self.records.write() as session:
+            capture = None
             if stored is not None:
                 capture = Capture(
                     source_id=self.source.id,
                     url=fetched.url,
-                    at=now,
+                    at=fetched.chain[-1].at,
                     status=fetched.status,
                     media_type=fetched.media_type,
                     sha256=content_hash,
                     warc=stored.warc,
                     offset=stored.offset,
                     length=stored.length,
-                    detail=fetched.detail,
+                    detail={**fetched.detail, "payload": payload},
+                    page_id=page.page_id if page else None,
+                    same_as=known.id if original and known else None,
                 )
                 session.add(capture)
                 session.flush()
-                known = capture.id
             note(session, urlsplit(fetched.url).netloc, asked_at=now)
-            posts = list(self._posts(kind, items, known or 0, counters))
-            counters += ingest.tally(ingest.accept(session, self.source.id, posts, self.keys, now))
-            due, new = self._follow(session, leads, now, counters)
+            holder = known.id if original and known else capture.id if capture else 0
+            items = [item for item in reading.items if not _is_older(item.published, since)]
+            counters["post/older"] += len(reading.items) - len(items)
+            posts = list(posts_of(items, holder, self.source.language, counters))
+            accepted = ingest.accept(session, self.source.id, posts, self.keys, now)
+            counters += ingest.tally(accepted)
+            if page is not None and page.watched:
+                seen = {post.key: one.fate for post, one in zip(posts, accepted, strict=True)}
+                counters += looks.seen(
+                    session, page, seen, now, capture.id if capture else None, passing=reading.passing
+                )
+            found = self._follow(session, reading.leads, now, revisit, since, counters)
             if page is not None:
                 frontier.fetched(
                     session,
                     page.page_id,
                     now,
-                    new=new,
+                    new=found.new + counters["post/new"] + counters["post/copy"],
                     content_hash=content_hash,
                     etag=fetched.header("ETag"),
                     last_modified=fetched.header("Last-Modified"),
                 )
             self._keep_counters(session, counters)
         self.counters += counters
-        return due
+        return list(found.due)
 
     def same(self, page: Due) -> None:
         """Note that a page is as it was, by the word of its server."""
+        now = datetime.now(UTC)
         with self.records.write() as session:
-            frontier.fetched(session, page.page_id, datetime.now(UTC), new=0)
+            if page.watched:
+                self.counters += looks.same(session, page, now)
+            frontier.fetched(session, page.page_id, now, new=0)
         self.counters["page/not_modified"] += 1
 
-    def lose(self, page: Due, reason: str, rests: float = 0.0) -> None:
-        """Note why a page could not be taken in; one whose host rests is asked for when it is over."""
+    def lose(self, page: Due, reason: str, said: str = "", rests: float = 0.0) -> None:
+        """Note why a page could not be taken in; one whose host rests is asked for when it is over.
+
+        `said` is what else is known of it, for the operator.
+        """
         now = datetime.now(UTC)
         with self.records.write() as session:
             if reason == "host/resting":
                 frontier.put_off(session, [page.page_id], now + timedelta(seconds=rests))
-            else:
-                frontier.failed(session, page.page_id, now, reason)
+                return
+            if page.watched:
+                self.counters += looks.lost(session, page, reason, now)
+            frontier.failed(session, page.page_id, now, reason, said)
 
     def put_off(self, pages: Sequence[Due]) -> None:
         """Leave pages to tomorrow."""
@@ -175,47 +191,34 @@ class Intake:
                 session, audit.SYSTEM, "crawl.finished", f"run:{run.id}", state=state, counters=run.counters
             )
 
-    def _known(self, url: str, content_hash: str) -> int | None:
-        """Return the last capture of this URL if it holds the same bytes."""
+    def _known(self, url: str, content_hash: str) -> Capture | None:
+        """Return the capture that holds the bytes of the last one of this URL, if they are the same."""
         last = select(Capture).where(Capture.url == url).order_by(Capture.id.desc()).limit(1)
         with self.records.read() as session:
             capture = session.scalar(last)
-        same = capture is not None and capture.sha256 == content_hash
-        return capture.id if capture is not None and same else None
-
-    def _posts(
-        self, kind: PostKind, items: Sequence[Item], capture_id: int, counters: Counter[str]
-    ) -> Iterable[Incoming]:
-        for item in items:
-            try:
-                text = clean(item.text)
-            except PostRefused:
-                counters["post/refused"] += 1
-                continue
-            url = f"{item.url}#{item.anchor}" if item.anchor else item.url
-            yield Incoming(
-                key=url,
-                kind=kind,
-                text=text,
-                title=item.title,
-                url=url,
-                capture_id=capture_id,
-                language=self.source.language,
-                published_at=item.published,
-                handle=item.handle,
-                quotes=item.quotes,
-            )
+            if capture is None or capture.sha256 != content_hash:
+                return None
+            return session.get(Capture, capture.same_as) if capture.same_as else capture
 
     def _follow(
-        self, session: Session, leads: Leads | None, now: datetime, counters: Counter[str]
-    ) -> tuple[list[Due], int]:
-        if leads is None:
-            return [], 0
-        due, new = frontier.discover(
-            session, self.source.id, leads.role, leads.urls, now, leads.again, leads.thread
+        self,
+        session: Session,
+        leads: Sequence[Lead],
+        now: datetime,
+        revisit: timedelta,
+        since: datetime | None,
+        counters: Counter[str],
+    ) -> Found:
+        wanted = [lead for lead in leads if not _is_older(lead.published, since)]
+        found = frontier.discover(session, self.source.id, wanted, now, revisit)
+        counters += Counter(
+            {
+                "page/older": len(leads) - len(wanted),
+                "page/recent": found.recent,
+                "page/beyond": found.beyond,
+            }
         )
-        counters["page/recent"] += len(leads.urls) - len(due)
-        return due, new
+        return found
 
     def _begin(self) -> int:
         now = datetime.now(UTC)
@@ -237,6 +240,40 @@ class Intake:
         session.execute(
             update(Run).where(Run.id == self.run_id).values(counters=dict(self.counters + counters))
         )
+
+
+def posts_of(
+    items: Iterable[Item], capture_id: int, language: str, counters: Counter[str]
+) -> Iterable[Incoming]:
+    """Return the posts that items of a page are; one that says nothing is counted as `post/refused`."""
+    for item in items:
+        try:
+            text = clean(item.text)
+        except PostRefused:
+            counters["post/refused"] += 1
+            continue
+        url = f"{item.url}#{item.anchor}" if item.anchor else item.url
+        yield Incoming(
+            key=url,
+            kind=item.kind,
+            text=text,
+            title=item.title,
+            url=url,
+            capture_id=capture_id,
+            language=language,
+            published_at=item.published,
+            handle=item.handle,
+            quotes=item.quotes,
+            modified_at=item.modified,
+            position=item.position,
+            parent=item.parent,
+            facts=item.facts,
+            again=item.again,
+        )
+
+
+def _is_older(moment: datetime | None, since: datetime | None) -> bool:
+    return moment is not None and since is not None and moment < since
 
 
 def _midnight() -> datetime:

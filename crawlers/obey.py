@@ -7,16 +7,44 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import structlog
-from scrapy import Request
+from scrapy import Request, Spider
+from scrapy.downloadermiddlewares.offsite import OffsiteMiddleware
+from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Response
 from scrapy.http.request import NO_CALLBACK
 
 from crawlers.addresses import PrivateAddress
+from crawlers.frontier import LONGEST_URL
 from crawlers.gate import HostResting
 from crawlers.hosts import PoliteCrawler
 from crawlers.robots import RobotsForbidden, RobotsUnreachable, Rules, rules_of
 
 log = structlog.get_logger("kiemtin.crawl")
+
+
+class OffSite(IgnoreRequest):
+    """A page, or what it redirects to, is not of the site of its source."""
+
+
+class TooLong(IgnoreRequest):
+    """An address is longer than any that is kept."""
+
+
+class OwnSite(OffsiteMiddleware):
+    """Lets through only what is of the site of the source: no other host is asked, nor sees a key.
+
+    Scrapy's own lets pass what is not to be filtered as asked before, and drops the rest without a word.
+    """
+
+    def process_request(self, request: Request, spider: Spider | None = None) -> None:
+        """Raise `OffSite` for a request to another host, `TooLong` for an address that cannot be kept."""
+        if len(request.url) > LONGEST_URL:
+            raise TooLong(request.url[:200])
+        if self.crawler.spider and not self.should_follow(request, self.crawler.spider):
+            raise OffSite(request.url)
+
+    def request_scheduled(self, request: Request, spider: Spider) -> None:
+        """Let everything be scheduled: what is dropped here is never heard of."""
 
 
 class FailClosedRobots:

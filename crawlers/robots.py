@@ -6,10 +6,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from fractions import Fraction
 from functools import cached_property
 
 from protego import Protego
 from scrapy.exceptions import IgnoreRequest
+
+from crawlers.gate import LONGEST_REST
 
 AGENT = "KiemTin"
 KEPT = timedelta(hours=24)
@@ -17,7 +20,7 @@ KEPT = timedelta(hours=24)
 LONGEST = 500 * 1024
 _TOO_MANY = 429
 _HEAD = 65_536
-_META = re.compile(r"<meta\s[^>]{1,500}>")
+_META = re.compile(rb"<meta\s[^>]{1,500}>", re.I)
 _NAME = re.compile(r"""name\s*=\s*["']?([\w-]+)""")
 _CONTENT = re.compile(r"""content\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _DIRECTIVES = frozenset({"noindex", "noarchive", "nofollow", "nosnippet", "none"})
@@ -64,8 +67,9 @@ class Rules:
         if not self.readable:
             return 0.0
         rate = self._parsed.request_rate(AGENT)
-        by_rate = rate.seconds / rate.requests if rate is not None and rate.requests else 0.0
-        return max(float(self._parsed.crawl_delay(AGENT) or 0.0), by_rate)
+        # As a fraction, for either number may be too large for a float.
+        by_rate = Fraction(rate.seconds, rate.requests) if rate is not None and rate.requests else 0
+        return float(min(LONGEST_REST, max(self._parsed.crawl_delay(AGENT) or 0, by_rate)))
 
 
 def rules_of(status: int, body: bytes, at: datetime) -> Rules:
@@ -89,7 +93,8 @@ def directives(tags: Iterable[str], body: bytes) -> list[str]:
             said.append(value.lower())
         elif agent.strip() == AGENT.lower():
             said.append(rest)
-    for meta in _META.findall(body[:_HEAD].decode("latin-1").lower()):
+    for tag in _META.findall(body[:_HEAD]):
+        meta = tag.decode("latin-1").lower()
         name, content = _NAME.search(meta), _CONTENT.search(meta)
         if name and content and name.group(1) in {"robots", AGENT.lower()}:
             said.append(content.group(1) or content.group(2) or "")

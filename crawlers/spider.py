@@ -1,13 +1,15 @@
-"""The spider: walks one source, feed to articles or forum to threads, and no further."""
+"""The spider: walks one source, from its own page to those that it leads to, and no further."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+import zlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, ClassVar, TypeVar
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from gzip import BadGzipFile
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import scrapy
@@ -17,23 +19,25 @@ from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
 
 from crawlers.addresses import PrivateAddress
-from crawlers.articles import read_article
-from crawlers.canonical import thread_url
-from crawlers.feeds import read_feed
+from crawlers.apart import Apart
 from crawlers.fetch import exchanges
-from crawlers.forums import read_forum
-from crawlers.frontier import FIRST, LONGEST, Due
+from crawlers.frontier import FIRST, Due
 from crawlers.gate import HostResting
-from crawlers.intake import Fetched, Intake, Leads
-from crawlers.page import Item, Unreadable
+from crawlers.intake import Fetched, Intake
+from crawlers.kinds import KINDS, Credential, address
+from crawlers.obey import OffSite, TooLong
+from crawlers.reading.page import Raw, Reading, Unreadable
 from crawlers.robots import RobotsForbidden, RobotsUnreachable, directives
 from store.archived import Exchange
 from store.tables import Source
-from store.vocabulary import PageRole, PostKind, SourceKind
+from store.vocabulary import PageRole, SourceKind
 
 T = TypeVar("T")
 
 LISTING_PAGES = 2
+# An official interface says in its answer why it refuses; the reader of its kind makes it plain.
+_ANSWERS = (304,)
+_OFFICIAL_ANSWERS = (304, 400, 401, 403, 404)
 
 
 @dataclass(frozen=True)
@@ -41,37 +45,40 @@ class Plan:
     """How a crawl goes about its sources.
 
     `at_once`: ask the sources whether they are due or not; `first`: how far apart a new source is asked;
-    `revisit`: an article is not fetched again before so long.
+    `revisit`: an article is not fetched again before so long; `since`: what was published before is left;
+    `keys`: those of official interfaces, by kind of source.
     """
 
     at_once: bool = True
     first: timedelta = FIRST
     revisit: timedelta = timedelta(hours=6)
+    since: datetime | None = None
+    keys: Mapping[SourceKind, str] = field(default_factory=dict)
 
 
 class SourceSpider(scrapy.Spider):
-    """Crawls one source. Reading and writing happen in `executor`, one page at a time."""
+    """Crawls one source. Pages are read `apart`, one at a time, and written in `executor`, its thread."""
 
     name = "source"
-
-    # A source may say that nothing is new; that is an answer, not an error.
-    handle_httpstatus_list: ClassVar[list[int]] = [304]
 
     def __init__(
         self,
         source: Source,
         intake: Intake,
         executor: Executor,
+        apart: Apart,
         plan: Plan,
-        moved: Callable[[int, int], None],
+        moved: Callable[[], None],
     ) -> None:
         super().__init__(name=f"source-{source.id}")
         self.source = source
+        self.kind = KINDS[SourceKind(source.kind)]
         self.intake = intake
         self.executor = executor
+        self.apart = apart
         self.plan = plan
         self.moved = moved
-        self.allowed_domains = [(urlsplit(source.url or "").hostname or "").removeprefix("www.")]
+        self.allowed_domains = [(urlsplit(address(source)).hostname or "").removeprefix("www.")]
         self.asked: set[str] = set()
         self.left: int | None = None
 
@@ -79,54 +86,48 @@ class SourceSpider(scrapy.Spider):
         """Ask for what is due of the source."""
         self.left = await self._aside(self.intake.pages_left)
         due = await self._aside(lambda: self.intake.begin(at_once=self.plan.at_once, first=self.plan.first))
+        if self.kind.credential is not None and not self.plan.keys.get(SourceKind(self.source.kind)):
+            await self._lost(due[0] if due else None, "source/without_key")
+            return
         for request in await self._ask(due):
             yield request
 
-    async def parse_feed(self, response: Response) -> AsyncIterator[scrapy.Request]:
-        """Keep a feed and ask for the articles it names that were not seen lately."""
-        entries = await self._read(response, lambda: read_feed(response.body))
-        if entries is not None:
-            urls = tuple(entry.url for entry in entries)
-            leads = Leads(PageRole.ARTICLE, urls, self.plan.revisit)
-            for request in await self._keep(response, PostKind.ARTICLE, leads=leads):
-                yield request
-
-    async def parse_article(self, response: Response) -> None:
-        """Keep an article."""
-        item = await self._read(
-            response, lambda: read_article(response.body, response.url, _charset(response))
-        )
-        if item is not None:
-            await self._keep(response, PostKind.ARTICLE, (item,))
-
-    async def parse_forum(self, response: Response) -> AsyncIterator[scrapy.Request]:
-        """Keep a page of a forum; ask for its threads, or for the next page of its thread."""
-        page = await self._read(response, lambda: read_forum(response.body, response.url, _charset(response)))
-        if page is None:
+    async def parse(self, response: Response) -> AsyncIterator[scrapy.Request]:
+        """Keep a page and what is on it; ask for what it leads to, and for older pages of a listing."""
+        page: Due | None = response.meta.get("due")
+        if response.status == 304:
+            if page is not None:
+                await self._aside(lambda: self.intake.same(page))
+            self._done()
             return
-        if page.items:
-            following = (page.next_page,) if page.next_page else ()
-            leads = Leads(PageRole.THREAD, following, LONGEST, thread=thread_url(response.url))
-        else:
-            leads = Leads(PageRole.THREAD, page.threads, min(self.plan.revisit, FIRST))
-        for request in await self._keep(response, PostKind.FORUM, page.items, leads):
+        # The time of the request, for what a page says of "yesterday".
+        chain = exchanges(response)
+        raw = Raw(
+            response.body, response.url, chain[-1].at, charset_of(response), page.thread if page else None
+        )
+        read = self.kind.reader(page.role if page is not None else PageRole.LISTING)
+        try:
+            reading = await self._aside(lambda: self.apart.read(read, raw))
+        except Unreadable as error:
+            self.logger.warning("%s: %s", response.url, error)
+            refused = f"http/{response.status}" if response.status >= 400 else "page/unreadable"
+            await self._lost(page, refused, str(error))
+            return
+        for request in await self._keep(response, chain, reading, page):
             yield request
         number = response.meta.get("page", 1)
-        if not page.items and page.next_page and number < LISTING_PAGES:
+        if reading.older and number < LISTING_PAGES:
             # Older pages of a listing are looked at with the first one; they have no turn of their own.
-            for request in await self._ask([], [page.next_page], page=number + 1):
+            for request in await self._ask([], [reading.older], page=number + 1):
                 yield request
 
-    def failed(self, failure: Failure) -> None:
+    async def failed(self, failure: Failure) -> None:
         """Count what could not be fetched, by its reason, and let it be tried again."""
-        reason = _reason(failure.value)
-        self.intake.counters[reason] += 1
+        error = failure.value
+        rests = error.seconds if isinstance(error, HostResting) else 0.0
         # Scrapy puts the request on the failure.
         page: Due | None = failure.request.meta.get("due")  # type: ignore[attr-defined]
-        if page is not None:
-            rests = failure.value.seconds if isinstance(failure.value, HostResting) else 0.0
-            self.executor.submit(self.intake.lose, page, reason, rests)
-        self._step()
+        await self._lost(page, reason_of(error), rests=rests)
 
     async def _ask(self, due: Sequence[Due], urls: Sequence[str] = (), **meta: Any) -> list[scrapy.Request]:
         fresh = [page for page in due if page.url not in self.asked]
@@ -135,76 +136,90 @@ class SourceSpider(scrapy.Spider):
             self.left -= len(fresh)
             if later:
                 await self._aside(lambda: self.intake.put_off(later))
-        requests = [self._request(page.url, page.role, {**meta, "due": page}) for page in fresh]
-        requests += [self._request(url, PageRole.ROOT, meta) for url in urls if url not in self.asked]
+        requests = [self._request(page.url, {**meta, "due": page}) for page in fresh]
+        requests += [self._request(url, meta) for url in urls if url not in self.asked]
         self.asked.update(request.url for request in requests)
         self.asked.update(page.url for page in fresh)
         self.intake.counters["page/asked"] += len(requests)
-        self.moved(0, len(requests))
+        self.moved()
         return requests
 
-    def _request(self, url: str, role: PageRole, meta: dict[str, Any]) -> scrapy.Request:
-        read = {PageRole.ARTICLE: self.parse_article, PageRole.THREAD: self.parse_forum}
-        root = self.parse_feed if self.source.kind == SourceKind.RSS else self.parse_forum
+    def _request(self, url: str, meta: dict[str, Any]) -> scrapy.Request:
         page: Due | None = meta.get("due")
         headers = {}
         if self.source.conditional and page is not None:
             known = {"If-None-Match": page.etag, "If-Modified-Since": page.last_modified}
             headers = {name: value for name, value in known.items() if value}
-        return scrapy.Request(
-            url, read.get(role, root), errback=self.failed, headers=headers, meta=meta, dont_filter=True
-        )
-
-    async def _read(self, response: Response, read: Callable[[], T]) -> T | None:
-        page: Due | None = response.meta.get("due")
-        if response.status == 304:
-            if page is not None:
-                await self._aside(lambda: self.intake.same(page))
-            self._step()
-            return None
-        try:
-            return await self._aside(read)
-        except Unreadable as error:
-            self.logger.warning("%s: %s", response.url, error)
-            self.intake.counters["page/unreadable"] += 1
-            if page is not None:
-                await self._aside(lambda: self.intake.lose(page, "page/unreadable"))
-            self._step()
-            return None
+        key = self.plan.keys.get(SourceKind(self.source.kind), "")
+        return request_of(url, self.parse, self.failed, headers, meta, self.kind.credential, key)
 
     async def _keep(
-        self, response: Response, kind: PostKind, items: Sequence[Item] = (), leads: Leads | None = None
+        self, response: Response, chain: Sequence[Exchange], reading: Reading, page: Due | None
     ) -> list[scrapy.Request]:
-        media_type = (response.headers.get("Content-Type") or b"").decode("latin-1")
-        chain = exchanges(response)
+        media_type = (response.headers.get("Content-Type") or b"").replace(b"\0", b" ").decode("latin-1")
         fetched = Fetched(media_type, response.body, chain, _came(response, chain))
         due = await self._aside(
-            lambda: self.intake.take(fetched, kind, items, response.meta.get("due"), leads)
+            lambda: self.intake.take(fetched, reading, page, revisit=self.plan.revisit, since=self.plan.since)
         )
         requests = await self._ask(due)
-        self._step()
+        self._done()
         return requests
+
+    async def _lost(self, page: Due | None, reason: str, said: str = "", rests: float = 0.0) -> None:
+        self.intake.counters[reason] += 1
+        if page is not None:
+            await self._aside(lambda: self.intake.lose(page, reason, said, rests))
+        self._done()
 
     async def _aside(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.executor, work)
 
-    def _step(self) -> None:
-        self.moved(1, 0)
+    def _done(self) -> None:
+        self.intake.done += 1
+        self.moved()
 
 
-def _charset(response: Response) -> str | None:
+def request_of(
+    url: str,
+    parse: Callable[[Response], Any],
+    failed: Callable[[Failure], Any],
+    headers: Mapping[str, str],
+    meta: Mapping[str, Any],
+    credential: Credential | None,
+    key: str,
+) -> scrapy.Request:
+    """Return the request for a page; one of an official interface carries its key."""
+    headers, meta = dict(headers), {**meta, "handle_httpstatus_list": list(_ANSWERS)}
+    if credential is not None:
+        headers[credential.header] = credential.before + key
+        # Unpacked bytes only, so that the key can be blotted out where an answer repeats it.
+        headers["Accept-Encoding"] = "identity"
+        meta |= {
+            "secret": key, "dont_obey_robotstxt": True, "handle_httpstatus_list": list(_OFFICIAL_ANSWERS),
+        }  # fmt: skip
+    return scrapy.Request(url, parse, errback=failed, headers=headers, meta=meta, dont_filter=True)
+
+
+def charset_of(response: Response) -> str | None:
+    """Return the charset that the server names."""
     content_type = (response.headers.get("Content-Type") or b"").decode("latin-1").lower()
     _, found, charset = content_type.partition("charset=")
     return charset.split(";")[0].strip(" \"'") or None if found else None
 
 
 _REASONS: dict[type[BaseException], str] = {
+    OffSite: "page/offsite",
+    TooLong: "page/address",
     HostResting: "host/resting",
     PrivateAddress: "host/private",
     RobotsForbidden: "robots/forbidden",
     RobotsUnreachable: "robots/unreachable",
-    # A body over the limit.
+    # A body over the limit, or packed over and over.
     DownloadCancelledError: "capture/oversize",
+    # What is packed otherwise than its server says.
+    BadGzipFile: "capture/corrupt",
+    zlib.error: "capture/corrupt",
+    EOFError: "capture/corrupt",
 }
 
 
@@ -222,13 +237,14 @@ def _came(response: Response, chain: Sequence[Exchange]) -> dict[str, Any]:
     }
 
 
-def _reason(error: BaseException | None) -> str:
+def reason_of(error: BaseException | None) -> str:
+    """Return the counter of why a page could not be fetched."""
     for kind, reason in _REASONS.items():
         if isinstance(error, kind):
             return reason
     if isinstance(error, HttpError):
         return f"http/{error.response.status}"
-    # One that swells over the limit while being unpacked is ignored, not cancelled.
-    if isinstance(error, IgnoreRequest) and "MAXSIZE" in str(error):
-        return "capture/oversize"
+    # What Scrapy ignores by itself: a body that swells over the limit, one redirect after the other.
+    if isinstance(error, IgnoreRequest):
+        return "capture/oversize" if "MAXSIZE" in str(error) else "fetch/redirects"
     return f"fetch/{type(error).__name__}"

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from kiemtin.commands import ingest, keep, pipeline, service, trust, upkeep
+from kiemtin.commands import capture, crawling, ingest, keep, pipeline, service, sources, trust, upkeep
 from kiemtin.screen import say_error
 
 app = typer.Typer(
@@ -20,11 +20,14 @@ app = typer.Typer(
     add_completion=False,
 )
 service.register(app)
+crawling.register(app)
+sources.register(app)
 ingest.register(app)
 pipeline.register(app)
 upkeep.register(app)
 keep.register(app)
 trust.register(app)
+capture.register(app)
 
 
 def main() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import models
 from kiemtin.settings import Settings
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from api.desk import Desk
+    from crawlers.browser import Browser
+    from crawlers.sources import SourceEntry
     from kiemtin.work.crew import Crew
     from kiemtin.work.station import Station
 
@@ -59,6 +64,24 @@ class House:
         settings = self.settings
         return Archive(settings.archive_path, remote=settings.archive_url, options=settings.archive_options)
 
+    def browser(self) -> Browser:
+        """Return what shows pages; raises `Resting` where there is none."""
+        from kiemtin.work.station import Resting
+
+        settings = self.settings
+        try:
+            from crawlers.browser import Browser, BrowserAbsent
+
+            return Browser(
+                self.records, settings.chromium, contact=settings.contact, opened=settings.crawl_opened
+            )
+        except ModuleNotFoundError as error:
+            raise Resting(
+                f"Thiếu thư viện {error.name} để chụp trang: cài bằng pip install 'kiemtin[browser]'."
+            ) from error
+        except BrowserAbsent as error:
+            raise Resting(str(error)) from error
+
     def crew(self, queues: Iterable[TaskKind]) -> Crew:
         """Return the stations of some queues, with the model and the policy of the settings."""
         from kiemtin.work.crew import Crew
@@ -77,21 +100,65 @@ class House:
             from kiemtin.work.index import Indexing
 
             return Indexing(self.records, self.engine, self.settings.work_batch * 4)
+        if kind == TaskKind.RENDER:
+            from kiemtin.work.render import Showing
+
+            return Showing(self.records, self.archive, self.browser)
         from kiemtin.work.crawl import Crawling
 
         return Crawling(self.records)
 
     def desk(self) -> Desk:
         """Return what the pages and the JSON API stand on."""
-        from api.desk import Desk
+        from api.desk import Desk, Hotline
 
+        token = self.settings.hotline_token.get_secret_value()
         return Desk(
             records=self.records,
             engine=self.engine,
             archive=self.archive(),
             secure_cookies=self.settings.secure_cookies,
             metrics_token=self.settings.metrics_token.get_secret_value(),
+            hotline=Hotline(token, self.keys, self.archive) if token else None,
+            try_source=self._try_source,
         )
+
+    def sync_sources(self) -> list[SourceEntry]:
+        """Bring the records in line with the list of sources, and return it; raises `SourcesError`."""
+        from crawlers import sources
+        from store import tasks
+        from store.records import lock
+
+        entries = sources.load(self.settings.sources_file)
+        with self.records.write() as session:
+            lock(session, "sources")
+            sources.sync(session, entries)
+            tasks.plan_crawls(session)
+        return entries
+
+    def source_ids(self, entries: Iterable[SourceEntry]) -> list[int]:
+        """Return the ids that sources of a list have in the records."""
+        from sqlalchemy import select
+
+        from store.tables import Source
+
+        with self.records.read() as session:
+            names = [entry.name for entry in entries]
+            return list(session.scalars(select(Source.id).where(Source.name.in_(names))))
+
+    def _try_source(self, name: str) -> dict[str, Any]:
+        """Try a source out in a process of its own, for an event loop that fetches can start only once."""
+        line = [sys.executable, "-m", "kiemtin", "source", "test", "--json", "--", name]
+        try:
+            done = subprocess.run(  # noqa: S603 our own program; the name comes after --
+                line, capture_output=True, text=True, timeout=90, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise ValueError("quá 90 giây không xong") from error
+        if done.returncode not in {0, 1} or not done.stdout.strip():
+            raise ValueError((done.stderr.strip().splitlines() or ["không rõ vì sao"])[-1])
+        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return found
 
     def require_ready(self) -> None:
         """Raise `RecordsError` unless the database has the schema of this version."""

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.live import Live
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as ProgressBar
 from rich.table import Table
 
 import models
 from store.records import Records
+
+if TYPE_CHECKING:
+    from crawlers.crawl import Progress
 
 out = Console()
 err = Console(stderr=True)
@@ -35,13 +42,55 @@ def bar(title: str, *, quiet: bool = False) -> Iterator[Callable[[int, int | Non
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=err, disable=quiet) as progress:
+    with ProgressBar(*columns, console=err, disable=quiet) as progress:
         task = progress.add_task(title, total=None)
 
         def move(done: int, total: int | None) -> None:
             progress.update(task, completed=done, total=total)
 
         yield move
+
+
+@contextmanager
+def watched(*, quiet: bool = False) -> Iterator[Callable[[Sequence[Progress]], None]]:
+    """Show a table of what each source gave until now, and give the function that moves it."""
+    if quiet:
+        yield lambda progress: None
+        return
+    latest: Sequence[Progress] = ()
+
+    def move(progress: Sequence[Progress]) -> None:
+        nonlocal latest
+        latest = progress
+
+    # Drawn four times a second, whatever comes in between; on no terminal, once at the end.
+    with Live(get_renderable=lambda: table_of(latest), console=err, refresh_per_second=4):
+        yield move
+
+
+def table_of(progress: Sequence[Progress]) -> Table:
+    """Return how far each source is, a row each."""
+    table = Table("nguồn", title="Thu thập", title_justify="left")
+    for name in ("đến lượt", "đã xong", "bài mới", "như cũ", "bị từ chối", "lỗi"):
+        table.add_column(name, justify="right")
+    for one in progress:
+        numbers = (one.counters["page/asked"], one.done, *_told(one.counters))
+        table.add_row(escape(one.source), *(str(number) for number in numbers))
+    return table
+
+
+def _told(counters: Mapping[str, int]) -> tuple[int, int, int, int]:
+    """Return new posts, pages that are as before, pages refused (to us or by us), and errors."""
+    new = counters.get("post/new", 0) + counters.get("post/copy", 0)
+    same = counters.get("page/not_modified", 0) + counters.get("capture/unchanged", 0)
+    groups = {"robots": 0, "host": 0, "http": 0, "fetch": 0, "source": 0}
+    for name, number in counters.items():
+        group = name.partition("/")[0]
+        if group in groups and name != "fetch/retried":
+            groups[group] += number
+    refused = groups["robots"] + groups["host"] + counters.get("capture/oversize", 0)
+    errors = groups["http"] + groups["fetch"] + groups["source"] + counters.get("page/unreadable", 0)
+    return new, same, refused, errors
 
 
 def show_counters(title: str, counters: Mapping[str, int]) -> None:

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from store.records import with_password
+from store.vocabulary import SourceKind
 
 _SECRETS = "/run/secrets"
 
@@ -66,11 +67,19 @@ class Settings(BaseSettings):
         description="Nơi nhận vết OpenTelemetry (OTLP/HTTP), như http://127.0.0.1:4318; trống là không gửi.",
     )
     contact: str = Field("", description="Cách liên hệ ghi trong User-Agent khi thu thập.")
+    youtube_key: SecretStr = Field(SecretStr(""), description="Khóa YouTube Data API, cho nguồn youtube.")
+    facebook_token: SecretStr = Field(
+        SecretStr(""), description="Mã truy cập Graph API (đọc trang công khai), cho nguồn facebook."
+    )
+    hotline_token: SecretStr = Field(
+        SecretStr(""), description="Mã để hệ thống đường dây nóng gửi phản ánh qua API; trống là không nhận."
+    )
     crawl_private: str = Field(
         "",
         description="Mạng riêng được phép thu thập, cách nhau bằng dấu phẩy, như 10.1.0.0/16; trống là không"
         " mạng riêng nào.",
     )
+    chromium: Path = Field(Path("/usr/bin/chromium"), description="Chromium để chụp trang của bài bị gắn cờ.")
     crawl_minutes: int = Field(30, ge=1, description="Bao nhiêu phút thu thập một lần.")
     work_batch: int = Field(128, ge=1, le=2000, description="Số bài chấm trong một lượt.")
     log_format: Literal["auto", "json", "console"] = Field(
@@ -105,6 +114,12 @@ class Settings(BaseSettings):
     @property
     def crawl_opened(self) -> tuple[str, ...]:
         return _parts(self.crawl_private)
+
+    @property
+    def official_keys(self) -> dict[SourceKind, str]:
+        """The keys of official interfaces, by the kind of source that needs them."""
+        given = {SourceKind.YOUTUBE: self.youtube_key, SourceKind.FACEBOOK: self.facebook_token}
+        return {kind: key.get_secret_value() for kind, key in given.items() if key.get_secret_value()}
 
     @property
     def archive_options(self) -> dict[str, object]:

@@ -10,9 +10,13 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
+from review import history
 from review.errors import NoSuchCase
+from review.history import Moment
 from review.permissions import Action, Person, require
-from store.tables import Activity, Case, Decision, Post, Revision
+from store.tables import Activity, Case, Decision, Post, Rendering
+from store.vocabulary import TaskKind
+from store.work_tables import Task
 
 COPIES_SHOWN = 50
 
@@ -31,31 +35,27 @@ class Copy:
 
 
 @dataclass(frozen=True)
-class Version:
-    """What the post said at one version, and the capture that shows it."""
-
-    version: int
-    text: str
-    capture_id: int
-    seen_at: datetime
-
-
-@dataclass(frozen=True)
 class CasePage:
-    """A case with its post, assessment, copies, versions, decisions and activity. No author anywhere."""
+    """A case with its post, assessment, copies, history, decisions and activity. No author anywhere.
+
+    `history` is oldest first. `picture` is the latest picture of the post's page, `picturing` whether one is
+    on its way.
+    """
 
     case: Case
     post: Post
     assessment: dict[str, Any]
     copies: Sequence[Copy]
     copies_total: int
-    versions: Sequence[Version]
+    history: Sequence[Moment]
+    picture: Rendering | None
+    picturing: bool
     decisions: Sequence[Decision]
     activity: Sequence[Activity]
 
 
 def load(session: Session, person: Person, case_id: int) -> CasePage:
-    """Return the page of a case; raises `NoSuchCase`. Six queries, however many copies there are."""
+    """Return the page of a case; raises `NoSuchCase`. Nine queries, however many copies there are."""
     require(person, Action.READ)
     case = session.scalar(
         select(Case)
@@ -73,9 +73,6 @@ def load(session: Session, person: Person, case_id: int) -> CasePage:
     others = (Post.cluster_id == case.cluster_id, Post.id != post.id)
     copies = session.scalars(
         select(Post).where(*others).options(joinedload(Post.source)).order_by(Post.id).limit(COPIES_SHOWN)
-    )
-    versions = session.scalars(
-        select(Revision).where(Revision.post_id == post.id).order_by(Revision.version.desc())
     )
     decisions = session.scalars(
         select(Decision)
@@ -98,7 +95,14 @@ def load(session: Session, person: Person, case_id: int) -> CasePage:
         else assessment.detail | {"model": assessment.model, "policy": assessment.policy},
         copies=[_copy(copy, post) for copy in copies],
         copies_total=session.scalar(select(func.count()).select_from(Post).where(*others)) or 0,
-        versions=[Version(v.version, v.text, v.capture_id, v.seen_at) for v in versions],
+        history=history.of_post(session, post.id),
+        picture=session.scalar(
+            select(Rendering).where(Rendering.post_id == post.id).order_by(Rendering.id.desc()).limit(1)
+        ),
+        picturing=session.scalar(
+            select(Task.id).where(Task.kind == TaskKind.RENDER, Task.subject_id == post.id).limit(1)
+        )
+        is not None,
         decisions=decisions.all(),
         activity=activity.all(),
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from difflib import SequenceMatcher
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,6 +14,9 @@ VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 Translate = Callable[[str], str]
 
 HIGH, UNSURE = 0.75, 0.35
+# Words are compared in time that grows with the square of their number.
+_LONG = 20_000
+_WORDS_AND_SPACES = re.compile(r"\s+|\w+|[^\w\s]")
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,50 @@ def marked(text: str, spans: Sequence[dict[str, Any]]) -> list[Part]:
 def found_in(text: str, ranges: Iterable[tuple[int, int]]) -> list[Part]:
     """Cut a snippet at what a search found in it."""
     return parts(text, ((start, end, "found") for start, end in ranges))
+
+
+def changes(before: str, after: str, around: int = 60) -> list[Part]:
+    """Return how a text was edited: pieces that are gone, new, or the same, the last shortened to `around`.
+
+    Compared word by word, very long texts only by their beginning and end; `mark` is "gone", "new" or "". The
+    pieces that are not gone are the text after, but for what was shortened.
+    """
+    if len(before) + len(after) > _LONG:
+        old, new = _ends_apart(before, after)
+    else:
+        old, new = (_WORDS_AND_SPACES.findall(text) for text in (before, after))
+    result: list[Part] = []
+    for step, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        gone, put = "".join(old[a:b]), "".join(new[c:d])
+        if step == "equal":
+            result.append(Part(_shortened(put, around, first=c == 0, last=d == len(new))))
+            continue
+        result += [Part(text, mark) for text, mark in ((gone, "gone"), (put, "new")) if text]
+    return result
+
+
+def _ends_apart(before: str, after: str) -> tuple[list[str], list[str]]:
+    """Cut two texts at where they begin and cease to differ."""
+    start = _same(before, after)
+    end = _same(before[start:][::-1], after[start:][::-1])
+    parts = ([t[:start], t[start : len(t) - end], t[len(t) - end :]] for t in (before, after))
+    first, second = ([piece for piece in cut_up if piece] for cut_up in parts)
+    return first, second
+
+
+def _same(one: str, other: str) -> int:
+    """Return how many characters two texts have in common at their beginning."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _shortened(text: str, around: int, *, first: bool, last: bool) -> str:
+    if len(text) <= 2 * around:
+        return text
+    # Cut between words.
+    head = "" if first else text[:around].rpartition(" ")[0]
+    tail = "" if last else text[-around:].partition(" ")[2]
+    return f"{head} … {tail}"
 
 
 def level(probability: float, say: Translate) -> str:

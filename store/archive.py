@@ -21,7 +21,16 @@ from warcio.archiveiterator import ArchiveIterator
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
-from store.archived import ArchiveAbsent, ArchiveError, Exchange, Record, Shipment, Stored, Torn
+from store.archived import (
+    ArchiveAbsent,
+    ArchiveError,
+    Exchange,
+    Original,
+    Record,
+    Shipment,
+    Stored,
+    Torn,
+)
 from store.disk import sound_length, sync
 
 if TYPE_CHECKING:
@@ -115,10 +124,11 @@ class Archive:
             log.warning("archive.unsent", warc=name, reason=reason)
         return shipment
 
-    def exchange(self, chain: Sequence[Exchange]) -> Stored:
+    def exchange(self, chain: Sequence[Exchange], same: Original | None = None) -> Stored:
         """Keep how a page came: each request with its answer, redirects and failed attempts first.
 
-        Returns where the last answer lies. The bodies are kept as they were sent, compressed or not.
+        Returns where the last answer lies. The bodies are kept as they were sent, compressed or not; one
+        that is the `same` as before is not kept twice: its record refers to the original.
         """
         pieces: list[_Piece] = []
         for one in chain:
@@ -134,12 +144,14 @@ class Archive:
                     extra={"WARC-Concurrent-To": answer},
                 )
             )  # fmt: skip
-            address = {"WARC-IP-Address": one.ip} if one.ip else {}
+            extra = {"WARC-Record-ID": answer} | ({"WARC-IP-Address": one.ip} if one.ip else {})
+            again = same if one is chain[-1] else None
             pieces.append(
                 _Piece(
-                    "response", one.url, one.at, BytesIO(one.body),
+                    "revisit" if again else "response", one.url, one.at,
+                    BytesIO(b"" if again else one.body),
                     StatusAndHeaders(str(one.status), _as_sent(one), "HTTP/1.1"),
-                    extra={"WARC-Record-ID": answer, **address},
+                    "application/http; msgtype=response", extra | (_refers(again) if again else {}),
                 )
             )  # fmt: skip
         return self._append(pieces)
@@ -264,7 +276,6 @@ def _write(file: BinaryIO, piece: _Piece) -> str:
         piece.http.compute_headers_buffer()
         head = piece.http.headers_buff
     payload, block, size = _digests(piece.body, head)
-    at = piece.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     writer = WARCWriter(file, gzip=True, warc_version="WARC/1.1")
     record = writer.create_warc_record(
         piece.url,
@@ -274,7 +285,7 @@ def _write(file: BinaryIO, piece: _Piece) -> str:
         http_headers=piece.http,
         warc_content_type=piece.media_type or f"application/http; msgtype={piece.kind}",
         warc_headers_dict={
-            "WARC-Date": at,
+            "WARC-Date": _moment(piece.at),
             "WARC-Payload-Digest": f"sha256:{payload}",
             "WARC-Block-Digest": f"sha256:{block}",
             **piece.extra,
@@ -282,6 +293,20 @@ def _write(file: BinaryIO, piece: _Piece) -> str:
     )
     writer.write_record(record)
     return payload
+
+
+def _refers(original: Original) -> dict[str, str]:
+    """Return the headers of a revisit: WARC/1.1, 6.7.2, profile "identical payload digest"."""
+    return {
+        "WARC-Profile": "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest",
+        "WARC-Refers-To-Target-URI": original.url,
+        "WARC-Refers-To-Date": _moment(original.at),
+        "WARC-Payload-Digest": f"sha256:{original.payload}",
+    }
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _as_sent(one: Exchange) -> list[tuple[str, str]]:

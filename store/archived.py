@@ -45,6 +45,15 @@ class Stored:
 
 
 @dataclass(frozen=True)
+class Original:
+    """The capture whose bytes were found again: its address, when it was asked, SHA-256 of its payload."""
+
+    url: str
+    at: datetime
+    payload: str
+
+
+@dataclass(frozen=True)
 class Record:
     """A capture read back."""
 

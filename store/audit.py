@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from store.archived import Torn
 from store.records import lock
 from store.tables import Event
 
@@ -85,3 +87,9 @@ def verify(session: Session, expect_head: str | None = None) -> Verdict:
             count, previous, None, "không thấy mã băm đầu chuỗi đã ghi: phần cuối nhật ký đã bị cắt"
         )
     return Verdict(count, previous)
+
+
+def note_torn(session: Session, torn: Iterable[Torn]) -> None:
+    """Leave an event of every tail that a killed process left in the archive."""
+    for tail in torn:
+        append(session, SYSTEM, "archive.torn", f"warc:{tail.warc}", offset=tail.offset, cut=tail.length)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
@@ -43,6 +43,11 @@ class Incoming:
     published_at: datetime | None = None
     handle: str | None = None
     quotes: tuple[str, ...] = field(default=())
+    modified_at: datetime | None = None
+    position: int | None = None
+    parent: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    again: str | None = None
 
 
 @dataclass(frozen=True)
@@ -163,6 +168,11 @@ def _write_version(post: Post, incoming: Incoming, content: str, cluster_id: int
     post.title = normalise(incoming.title)
     post.text = incoming.text
     post.quotes = list(incoming.quotes)
+    post.modified_at = incoming.modified_at
+    post.position = incoming.position
+    post.parent = incoming.parent
+    post.facts = incoming.facts
+    post.again = incoming.again
     post.content_hash = content
     post.capture_id = incoming.capture_id
     post.cluster_id = cluster_id

@@ -17,12 +17,17 @@ from store.vocabulary import (
     Role,
     RunKind,
     RunState,
+    Sight,
     SourceKind,
 )
 
 
 class Source(Base):
-    """A feed, forum, channel or import, with its crawl policy and legal basis."""
+    """A feed, forum, channel or import, with its crawl policy and legal basis.
+
+    `enabled` is what the list of sources says, `paused_at` what a person did since; `verified_at` is when a
+    page of it was last read in a test.
+    """
 
     __tablename__ = "source"
     __table_args__ = (one_of("kind", SourceKind), CheckConstraint("rate > 0", name="rate"))
@@ -37,6 +42,8 @@ class Source(Base):
     pages_a_day: Mapped[int | None]
     conditional: Mapped[bool] = mapped_column(default=False)
     enabled: Mapped[bool] = mapped_column(default=True)
+    paused_at: Mapped[datetime | None]
+    verified_at: Mapped[datetime | None]
     added_at: Mapped[datetime]
 
 
@@ -77,7 +84,8 @@ class Capture(Base):
 
     `sha256` is that of the content, decoded; the WARC record has that of the bytes as they were sent.
     `detail` is what else was seen: address and certificate of the server, how it was reached, what
-    robots.txt said.
+    robots.txt said. `page_id` is the page of the frontier that was asked; no foreign key, for pages may go.
+    One that found the same bytes again has its record, and `same_as`: the capture that holds the bytes.
     """
 
     __tablename__ = "capture"
@@ -94,6 +102,8 @@ class Capture(Base):
     offset: Mapped[int] = mapped_column(BigInteger)
     length: Mapped[int] = mapped_column(BigInteger)
     detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    page_id: Mapped[int | None] = mapped_column(Id, index=True)
+    same_as: Mapped[int | None] = mapped_column(Id)
 
 
 class Cluster(Base):
@@ -117,7 +127,12 @@ class Band(Base):
 
 
 class Post(Base):
-    """One public item. `text` is all that is scored: NFC, an article's headline first."""
+    """One public item. `text` is all that is scored: NFC, an article's headline first.
+
+    `position` is its place in a thread, `parent` the key of the post that it answers; `facts` is what else
+    its page says of it: section, standfirst, links, media, number of comments. `again` is the page by which
+    it is looked at again, where that is not the page of its capture.
+    """
 
     __tablename__ = "post"
     __table_args__ = (one_of("kind", PostKind), Index("ix_post_cluster_id_id", "cluster_id", "id"))
@@ -136,6 +151,11 @@ class Post(Base):
     content_hash: Mapped[str] = mapped_column(String(64), index=True)
     version: Mapped[int] = mapped_column(default=1)
     published_at: Mapped[datetime | None]
+    modified_at: Mapped[datetime | None]
+    position: Mapped[int | None]
+    parent: Mapped[str | None]
+    facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    again: Mapped[str | None]
     first_seen_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
     author: Mapped[str | None] = mapped_column(String(64))
@@ -163,6 +183,32 @@ class Revision(Base):
     content_hash: Mapped[str] = mapped_column(String(64))
     capture_id: Mapped[int] = to("capture.id")
     seen_at: Mapped[datetime]
+
+
+class Sighting(Base):
+    """One look at a flagged post after it was taken in: as it was, edited, gone, or not to be reached."""
+
+    __tablename__ = "sighting"
+    __table_args__ = (one_of("what", Sight),)
+
+    id: Mapped[int] = primary_key()
+    post_id: Mapped[int] = to("post.id", index=True)
+    at: Mapped[datetime]
+    what: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str | None]
+    capture_id: Mapped[int | None] = to("capture.id")
+
+
+class Rendering(Base):
+    """A post's page as a browser showed it: a picture of the whole page, and the document it had become."""
+
+    __tablename__ = "rendering"
+
+    id: Mapped[int] = primary_key()
+    post_id: Mapped[int] = to("post.id", index=True)
+    at: Mapped[datetime]
+    picture_id: Mapped[int] = to("capture.id")
+    document_id: Mapped[int] = to("capture.id")
 
 
 class Assessment(Base):

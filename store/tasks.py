@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from store.records import lock
 from store.tables import Source
-from store.vocabulary import TaskKind
+from store.vocabulary import CRAWLED, TaskKind
 from store.work_tables import Task
 
 MAX_ATTEMPTS = 5
@@ -95,7 +95,7 @@ def take_crawls(
     rows = session.execute(
         select(Task.id, Task.subject_id, Task.lease_token, Source.url, _due(now).label("due"), Task.attempts)
         .join(Source, Source.id == Task.subject_id)
-        .where(Task.kind == TaskKind.CRAWL, Source.enabled)
+        .where(Task.kind == TaskKind.CRAWL, is_crawled())
         .order_by(Task.due_at, Task.id)
     ).all()
     busy = {_host(row.url) for row in rows if row.lease_token is not None}
@@ -118,7 +118,7 @@ def crawls_due(session: Session) -> int:
         select(func.count())
         .select_from(Task)
         .join(Source, Source.id == Task.subject_id)
-        .where(Task.kind == TaskKind.CRAWL, Source.enabled, _due(now), Task.attempts < MAX_ATTEMPTS)
+        .where(Task.kind == TaskKind.CRAWL, is_crawled(), _due(now), Task.attempts < MAX_ATTEMPTS)
     )
     return session.scalar(due) or 0
 
@@ -126,7 +126,7 @@ def crawls_due(session: Session) -> int:
 def plan_crawls(session: Session) -> None:
     """Let every source that is crawled have its task, due at once if it is new, and no other source one."""
     now = datetime.now(UTC)
-    crawled = set(session.scalars(select(Source.id).where(Source.enabled, Source.kind.in_(["rss", "forum"]))))
+    crawled = set(session.scalars(select(Source.id).where(is_crawled())))
     planned = set(session.scalars(select(Task.subject_id).where(Task.kind == TaskKind.CRAWL)))
     for source_id in sorted(crawled - planned):
         session.add(Task(kind=TaskKind.CRAWL, subject_id=source_id, owed_at=now, due_at=now))
@@ -135,6 +135,35 @@ def plan_crawls(session: Session) -> None:
             Task.kind == TaskKind.CRAWL, Task.subject_id.in_(planned - crawled), Task.lease_token.is_(None)
         )
     )
+    session.flush()
+
+
+def is_crawled() -> ColumnElement[bool]:
+    """Return the condition that a source is crawled: of such a kind, switched on, and not paused."""
+    return and_(Source.enabled, Source.paused_at.is_(None), Source.kind.in_(CRAWLED))
+
+
+def hasten(session: Session, source_id: int, at: datetime) -> None:
+    """Let the crawl of a source fall due at `at` if it would later; one that is running sees for itself."""
+    session.execute(
+        update(Task)
+        .where(
+            Task.kind == TaskKind.CRAWL, Task.subject_id == source_id, Task.lease_token.is_(None),
+            Task.due_at > at,
+        )
+        .values(due_at=at, owed_at=at)
+    )  # fmt: skip
+
+
+def owe_render(session: Session, post_id: int, at: datetime) -> None:
+    """Owe a look at a post's page in a browser, once until it was done; one given up is tried anew."""
+    lock(session, f"render/{post_id}")
+    owed = select(Task).where(Task.kind == TaskKind.RENDER, Task.subject_id == post_id)
+    task = session.scalar(owed)
+    if task is None:
+        session.add(Task(kind=TaskKind.RENDER, subject_id=post_id, owed_at=at, due_at=at))
+    elif task.attempts >= MAX_ATTEMPTS:
+        task.attempts, task.error, task.owed_at, task.due_at = 0, None, at, at
     session.flush()
 
 

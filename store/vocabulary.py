@@ -6,10 +6,23 @@ from enum import StrEnum
 
 
 class SourceKind(StrEnum):
-    RSS = "rss"
+    FEED = "feed"
+    SITEMAP = "sitemap"
+    SITE = "site"
     FORUM = "forum"
+    BLOG = "blog"
+    TELEGRAM = "telegram"
+    YOUTUBE = "youtube"
+    FACEBOOK = "facebook"
+    WARC = "warc"
     IMPORT = "import"
     HOTLINE = "hotline"
+
+
+# What comes by files, or is sent to us, is not crawled.
+CRAWLED = tuple(
+    kind for kind in SourceKind if kind not in {SourceKind.WARC, SourceKind.IMPORT, SourceKind.HOTLINE}
+)
 
 
 class PostKind(StrEnum):
@@ -57,14 +70,30 @@ class TaskKind(StrEnum):
     SCORE = "score"
     INDEX = "index"
     CRAWL = "crawl"
+    RENDER = "render"
 
 
 class PageRole(StrEnum):
-    """What a URL is for: the source itself, asked again and again; an article; a page of a thread."""
+    """What a URL is for.
+
+    The source itself, asked again and again; a listing beside it, asked each time that the source leads to
+    it; an article; a page of a thread; one item of a page that holds many, to see whether it still stands.
+    """
 
     ROOT = "root"
+    LISTING = "listing"
     ARTICLE = "article"
     THREAD = "thread"
+    ITEM = "item"
+
+
+class Sight(StrEnum):
+    """What became of a post when it was looked at again."""
+
+    SAME = "same"
+    EDITED = "edited"
+    DELETED = "deleted"
+    UNREACHABLE = "unreachable"
 
 
 class RunKind(StrEnum):

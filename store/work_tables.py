@@ -16,7 +16,8 @@ HERE = {"info": {"stays": True}}
 
 
 class Task(Base):
-    """Work owed: to score a post, to show it in the index, to crawl a source.
+    """Work owed: to score a post, to show it in the index, to crawl a source,
+    to see its page in a browser.
 
     Written with the record that owes it. `subject_id` is a post or a source; no foreign key, for the index
     must still be told of a post that is gone. Of `crawl` there is one row a source, which never ends: it
@@ -63,7 +64,8 @@ class Page(Base):
 
     Written with the page that leads to it, and moved on in the transaction of its own capture: a crawl that
     is killed leaves it due. `every` is how many seconds apart a root is asked; `thread` the first page of
-    the thread that a page belongs to.
+    the thread that a page belongs to. A page with a flagged post is looked at again for some days from
+    `watched_from` on; one of role `item` is there for the one post `post_id`.
     """
 
     __tablename__ = "page"
@@ -83,6 +85,8 @@ class Page(Base):
     content_hash: Mapped[str | None] = mapped_column(String(64))
     found_at: Mapped[datetime]
     asked_at: Mapped[datetime | None]
+    watched_from: Mapped[datetime | None]
+    post_id: Mapped[int | None] = mapped_column(Id)
 
 
 class Host(Base):

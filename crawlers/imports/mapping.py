@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -36,6 +37,8 @@ _USUAL: dict[str, tuple[str, ...]] = {
     "author": ("author", "tac gia", "nguoi dang", "user", "username"),
 }
 FIELDS = tuple(_USUAL)
+# No database keeps these, and they say nothing.
+_UNKEPT = re.compile("[\0\ud800-\udfff]")
 _DATES = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d/%m/%Y", "%d-%m-%Y", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d")
 
 
@@ -49,9 +52,13 @@ class RowRefused(Exception):
 
 @dataclass(frozen=True)
 class Mapping:
-    """Field → column. `text` is needed; `id` or `url` make a row the same post when it comes again."""
+    """Field → column. `text` is needed; `url`, or else `id`, makes a row the same post when it comes again.
+
+    `by_id`: only its `id` does, which it must have; its `url` is that of what it speaks of, not its own.
+    """
 
     columns: dict[str, str]
+    by_id: bool = False
 
     @classmethod
     def of(cls, header: Iterable[str], given: dict[str, str]) -> Mapping:
@@ -92,7 +99,7 @@ class Mapping:
             raise RowRefused(str(error)) from error
         url = self._url(row)
         return Incoming(
-            key=_key(source, url, self._text(row, "id"), kept),
+            key=self._key(row, source, url, kept),
             kind=kind,
             text=kept,
             title=title,
@@ -111,7 +118,14 @@ class Mapping:
         if isinstance(value, (dict, list, bool)):
             raise RowRefused(f"cột {self.columns[field]!r} không phải chữ")
         # A spreadsheet turns an id 12 into 12.0.
-        return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+        whole = isinstance(value, float) and value.is_integer()
+        return _UNKEPT.sub("", str(int(value) if whole else value))
+
+    def _key(self, row: Row, source: str, url: str | None, text: str) -> str:
+        named = self._text(row, "id").strip()
+        if self.by_id and not named:
+            raise RowRefused("thiếu id")
+        return url if url and not self.by_id else f"import:{source}:{named or content_hash(text)}"
 
     def _url(self, row: Row) -> str | None:
         value = self._text(row, "url").strip()
@@ -129,14 +143,13 @@ class Mapping:
         value = row.values.get(self.columns.get("published", ""))
         if value is None or value == "":
             return None
-        found = _moment(value)
-        if found is None:
-            raise RowRefused(f"không đọc được thời gian {str(value)[:100]!r}")
-        return found.replace(tzinfo=VIETNAM) if found.tzinfo is None else found
-
-
-def _key(source: str, url: str | None, external_id: str, text: str) -> str:
-    return url or f"import:{source}:{external_id.strip() or content_hash(text)}"
+        try:
+            if (found := _moment(value)) is not None:
+                found = found.replace(tzinfo=VIETNAM) if found.tzinfo is None else found
+                return found.astimezone(UTC)
+        except OverflowError:
+            pass
+        raise RowRefused(f"không đọc được thời gian {str(value)[:100]!r}")
 
 
 def _moment(value: Any) -> datetime | None:

@@ -46,7 +46,7 @@ def read(path: Path) -> Iterator[Row]:
     """Yield the rows of `path` in order, in constant memory; raises `FileUnreadable`."""
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
-        known = ", ".join(sorted(_READERS))
+        known = ", ".join(sorted((*_READERS, ".warc", ".warc.gz")))
         raise FileUnreadable(
             f"{path.name}: không biết định dạng {path.suffix or '(không đuôi)'}; dùng {known}."
         )

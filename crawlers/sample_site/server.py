@@ -44,7 +44,7 @@ def run_forever(host: str = "127.0.0.1", port: int = 8377) -> None:
 def sources(base_url: str) -> list[dict[str, Any]]:
     """Return the sources of a site at `base_url`, as `crawlers.sources.parse` takes them."""
     kinds = {
-        "Báo Phù Sa (mẫu)": ("rss", "/rss.xml"),
+        "Báo Phù Sa (mẫu)": ("feed", "/rss.xml"),
         "Diễn đàn Bến Nước (mẫu)": ("forum", "/dien-dan/"),
     }
     return [

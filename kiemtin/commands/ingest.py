@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from kiemtin import log as logs
@@ -15,7 +17,10 @@ from kiemtin.settings import load
 from store.vocabulary import PostKind, SourceKind
 
 if TYPE_CHECKING:
+    from crawlers.imports import pages
     from crawlers.imports import run as imports
+    from crawlers.imports.job import Outcome, Progress
+    from store.ingest import Incoming
 
 # The fields that a column can be mapped to; a test holds them to those of `crawlers.imports.mapping`.
 FIELDS = ("text", "id", "url", "title", "published", "author")
@@ -28,12 +33,15 @@ def register(app: typer.Typer) -> None:
 
 
 def import_file(
-    file: Annotated[Path, typer.Argument(help="Tệp .jsonl, .csv, .tsv hoặc .xlsx.")],
+    file: Annotated[Path, typer.Argument(help="Tệp .jsonl, .csv, .tsv, .xlsx, hoặc .warc, .warc.gz.")],
     source: Annotated[
         str, typer.Option(help="Tên nguồn của các bài; trống là tên tệp.", show_default=False)
     ] = "",
     legal_basis: Annotated[str, typer.Option(help="Căn cứ để giữ và xử lý các bài này.")] = "Đơn vị tự nhập",
-    kind: Annotated[PostKind, typer.Option(help="Loại bài.")] = PostKind.SOCIAL,
+    kind: Annotated[
+        PostKind | None,
+        typer.Option(help="Loại bài; trống là social. Trang trong WARC tự cho biết.", show_default=False),
+    ] = None,
     column: Annotated[
         list[str] | None,
         typer.Option(
@@ -47,41 +55,38 @@ def import_file(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Không vẽ thanh tiến độ.")] = False,
 ) -> None:
-    """Nhập bài hoặc phản ánh đường dây nóng từ tệp. Bị ngắt thì chạy lại: nhập tiếp từ chỗ dừng."""
-    from crawlers.imports import run as imports
-    from crawlers.imports.mapping import Mapping
-    from crawlers.imports.rows import columns
+    """Nhập bài, phản ánh đường dây nóng, hoặc trang web lưu trong WARC từ tệp.
+
+    Bị ngắt thì chạy lại: nhập tiếp từ chỗ dừng.
+    """
+    from crawlers.imports import job
+    from crawlers.imports.warc import is_warc
 
     settings = load()
     logs.configure(settings)
-    mapping = Mapping.of(columns(file), _given(column or []))
-    plan = imports.Plan(
-        path=file,
-        mapping=mapping,
-        source=source or file.stem,
-        legal_basis=legal_basis,
-        source_kind=SourceKind.HOTLINE if kind == PostKind.HOTLINE else SourceKind.IMPORT,
-        post_kind=kind,
-    )
+    if is_warc(file):
+        look, bring, row = _pages(file, source, legal_basis, kind, column)
+    else:
+        look, bring, row = _rows(file, source, legal_basis, kind or PostKind.SOCIAL, column)
     if dry_run:
-        _show_preview(plan)
+        look()
         return
     house = House(settings)
     house.prepare()
     with bar(f"Nhập {file.name}", quiet=quiet) as move:
-        outcome = imports.run(house.records, house.archive(), house.keys, plan, move)
+        outcome = bring(house, move)
     if outcome.done_before:
         say(f"{file.name} đã nhập xong trước đây (lượt {outcome.run_id}); không có gì để làm.")
     elif outcome.resumed_at:
-        say(f"Nhập tiếp từ sau dòng {outcome.resumed_at}.")
+        say(f"Nhập tiếp từ sau {row} {outcome.resumed_at}.")
     show_counters(f"Lượt {outcome.run_id}", outcome.counters)
     for tail in outcome.torn:
         say(f"Tệp {tail.warc}: đã cắt {tail.length} byte ghi dở của lần chạy bị ngắt.")
     if outcome.rejected:
         path = errors or settings.data_dir / "imports" / f"{file.stem}.{outcome.run_id}.errors.jsonl"
         with house.records.read() as session:
-            number = imports.write_errors(session, outcome.run_id, path)
-        say(f"{number} dòng bị từ chối, lý do ở {path}")
+            number = job.write_errors(session, outcome.run_id, path)
+        say(f"{number} {row} bị từ chối, lý do ở {path}")
 
 
 def score(
@@ -109,6 +114,45 @@ def score(
     show_counters(target.name, counters)
 
 
+# What shows a dry run, what imports, and what a row of the file is called.
+Ways = tuple[Callable[[], None], "Callable[[House, Progress], Outcome]", str]
+
+
+def _rows(file: Path, source: str, legal_basis: str, kind: PostKind, column: list[str] | None) -> Ways:
+    from crawlers.imports import run as imports
+    from crawlers.imports.mapping import Mapping
+    from crawlers.imports.rows import columns
+
+    mapping = Mapping.of(columns(file), _given(column or []))
+    source_kind = SourceKind.HOTLINE if kind == PostKind.HOTLINE else SourceKind.IMPORT
+    plan = imports.Plan(file, mapping, source or file.stem, legal_basis, source_kind, kind)
+
+    def bring(house: House, move: Progress) -> Outcome:
+        return imports.run(house.records, house.archive(), house.keys, plan, move)
+
+    return lambda: _show_rows(plan), bring, "dòng"
+
+
+def _pages(
+    file: Path, source: str, legal_basis: str, kind: PostKind | None, column: list[str] | None
+) -> Ways:
+    from crawlers.imports import pages, warc
+    from crawlers.imports.mapping import MappingError
+
+    warc.require(file)
+    if column or kind is not None:
+        raise MappingError(
+            f"{file.name}: trang trong WARC tự cho biết bài của nó; --map và --kind chỉ dùng cho tệp bảng."
+        )
+    name = file.name[: file.name.lower().rindex(".warc")]
+    plan = pages.Plan(file, source or name or file.name, legal_basis)
+
+    def bring(house: House, move: Progress) -> Outcome:
+        return pages.run(house.records, house.archive(), house.keys, plan, move)
+
+    return lambda: _show_pages(plan), bring, "bản ghi"
+
+
 def _given(pairs: list[str]) -> dict[str, str]:
     from crawlers.imports.mapping import MappingError
 
@@ -121,7 +165,7 @@ def _given(pairs: list[str]) -> dict[str, str]:
     return given
 
 
-def _show_preview(plan: imports.Plan) -> None:
+def _show_rows(plan: imports.Plan) -> None:
     from crawlers.imports import run as imports
 
     seen = imports.preview(plan)
@@ -132,6 +176,22 @@ def _show_preview(plan: imports.Plan) -> None:
     say(f"{seen.rows} dòng: {seen.rows - len(seen.refused)} sẽ được nhận, {len(seen.refused)} bị từ chối.")
     for number, reason in seen.refused[:20]:
         say(f"  dòng {number}: {reason}")
-    for post in seen.sample:
-        say(f"  [dim]{post.key}[/]  {post.text[:90]!r}")
+    _show_sample(seen.sample)
+
+
+def _show_pages(plan: pages.Plan) -> None:
+    from crawlers.imports import pages
+
+    seen = pages.preview(plan)
+    show_counters(f"Trong {plan.path.name}", seen.counters)
+    for one in seen.refused[:20]:
+        say(f"  bản ghi {one.number}: {escape(one.said)} ({escape(one.url)})")
+    _show_sample(seen.sample)
+    if seen.broken is not None:
+        raise seen.broken
+
+
+def _show_sample(posts: Iterable[Incoming]) -> None:
+    for post in posts:
+        say(f"  [dim]{escape(post.key)}[/]  {escape(repr(post.text[:90]))}")
     say("Chạy thử, chưa ghi gì.")

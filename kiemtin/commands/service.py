@@ -1,31 +1,24 @@
-"""Commands that run the service: demo, run, serve, work, crawl."""
+"""Commands that run the service: demo, run, serve, work."""
 
 from __future__ import annotations
 
-import json
 import signal
 import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import timedelta
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import structlog
 import typer
 
 from kiemtin import log as logs
 from kiemtin.house import House
-from kiemtin.screen import bar, say, show_counters, show_found
+from kiemtin.screen import bar, say, show_counters, show_found, watched
 from kiemtin.settings import Settings, SettingsError, load
 from kiemtin.traces import traced
-from store import tasks
-from store.records import lock
 from store.vocabulary import TaskKind
-
-if TYPE_CHECKING:
-    from crawlers.sources import SourceEntry
 
 # What a command needs is imported when it runs: `--help` and `serve` must not wait for the crawler.
 
@@ -34,14 +27,15 @@ log = structlog.get_logger("kiemtin.service")
 Port = Annotated[
     int | None, typer.Option(help="Cổng máy chủ nghe; mặc định KIEMTIN_PORT.", show_default=False)
 ]
-_DEFAULT = (TaskKind.SCORE, TaskKind.INDEX)
+_SCORING = (TaskKind.SCORE, TaskKind.INDEX)
+_DEFAULT = (*_SCORING, TaskKind.RENDER)
 _HERE = "127.0.0.1"
 Quiet = Annotated[bool, typer.Option("--quiet", help="Không vẽ thanh tiến độ.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to `app`."""
-    for command in (demo, run, serve, work, crawl):
+    for command in (demo, run, serve, work):
         app.command()(command)
 
 
@@ -66,18 +60,18 @@ def demo(
     site = sample_site.serve(_HERE, settings.demo_port)
     try:
         entries = source_list.parse(sample_site.sources(site.url))
-        with bar("Thu thập trang mẫu") as move:
+        with watched() as move:
             counters = run_crawl(
                 house.records, house.archive(), house.keys, entries, on_progress=move, opened=(_HERE,)
             )
         with bar("Chấm và lập chỉ mục") as move:
-            house.crew(_DEFAULT).until_idle(lambda done, left: move(done, done + left))
+            house.crew(_SCORING).until_idle(lambda done, left: move(done, done + left))
         show_counters("Thu thập", counters)
         show_found(house.records)
     finally:
         site.stop()
     if serve_after:
-        with _stopping(), traced(settings), _working(house, _DEFAULT):
+        with stopping(), traced(settings), _working(house, _DEFAULT):
             _serve(house, port)
 
 
@@ -89,11 +83,11 @@ def run(port: Port = None) -> None:
     _welcome(house)
     queues: Sequence[TaskKind] = _DEFAULT
     if settings.sources_file.exists():
-        _sync_sources(house)
+        house.sync_sources()
         queues = tuple(TaskKind)
     else:
         say(f"Chưa có {settings.sources_file}: không thu thập. Xem docs/operator.md để thêm nguồn.")
-    with _stopping(), traced(settings), _working(house, queues):
+    with stopping(), traced(settings), _working(house, queues):
         _serve(house, port)
 
 
@@ -103,13 +97,13 @@ def serve(port: Port = None) -> None:
     logs.configure(settings)
     house = House(settings)
     house.require_ready()
-    with _stopping(), traced(settings):
+    with stopping(), traced(settings):
         _serve(house, port)
 
 
 def work(
     queues: Annotated[
-        str, typer.Option(help="Hàng việc, cách nhau bằng dấu phẩy: score, index, crawl.")
+        str, typer.Option(help="Hàng việc, cách nhau bằng dấu phẩy: score, index, crawl, render.")
     ] = ",".join(_DEFAULT),
     until_idle: Annotated[bool, typer.Option("--until-idle", help="Dừng khi hết việc.")] = False,
     quiet: Quiet = False,
@@ -125,8 +119,8 @@ def work(
     house.require_ready()
     kinds = _queues(queues)
     if TaskKind.CRAWL in kinds:
-        _sync_sources(house)
-    with _stopping() as stop, traced(settings):
+        house.sync_sources()
+    with stopping() as stop, traced(settings):
         crew = house.crew(kinds)
         if until_idle:
             with bar("Chấm và lập chỉ mục", quiet=quiet) as move:
@@ -135,59 +129,6 @@ def work(
             log.info("work.started", queues=kinds)
             crew.forever(stop)
         log.info("work.stopped", **crew.counters)
-
-
-def crawl(
-    source: Annotated[
-        list[str] | None, typer.Option(help="Chỉ nguồn này; dùng được nhiều lần.", show_default=False)
-    ] = None,
-    due: Annotated[bool, typer.Option("--due", help="Chỉ các nguồn đã đến lượt.")] = False,
-    quiet: Quiet = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="In các bộ đếm thành một dòng JSON ở cuối, thay cho bảng.")
-    ] = False,
-) -> None:
-    """Thu thập một lượt các nguồn đang bật trong sources.yaml, trừ nguồn tiến trình khác đang thu thập."""
-    from crawlers.crawl import crawl as run_crawl
-    from crawlers.sources import SourcesError
-    from crawlers.spider import Plan
-    from kiemtin.work.crawl import Claimed
-    from kiemtin.work.crew import Crew
-
-    settings = load()
-    logs.configure(settings)
-    house = House(settings)
-    house.require_ready()
-    entries = [entry for entry in _sync_sources(house) if entry.enabled]
-    if source:
-        unknown = set(source) - {entry.name for entry in entries}
-        if unknown:
-            raise SourcesError(f"Không có nguồn {', '.join(sorted(unknown))} đang bật trong danh sách.")
-        entries = [entry for entry in entries if entry.name in source]
-    claimed = Claimed(house.records)
-    with Crew(house.records, [claimed]).alive():
-        names = claimed.take(None if due else _ids(house, entries))
-        entries = [entry for entry in entries if entry.name in names]
-        if not entries:
-            if not as_json:
-                say("Không có nguồn nào để thu thập: chưa đến lượt, hoặc tiến trình khác đang thu thập.")
-            return
-        with bar("Thu thập", quiet=quiet) as move:
-            counters = run_crawl(
-                house.records,
-                house.archive(),
-                house.keys,
-                entries,
-                on_progress=move,
-                contact=settings.contact,
-                plan=Plan(at_once=not due, first=timedelta(minutes=settings.crawl_minutes)),
-                opened=settings.crawl_opened,
-            )
-        claimed.finish()
-    if as_json:
-        typer.echo(json.dumps(counters, ensure_ascii=False))
-    elif not quiet:
-        show_counters("Thu thập", counters)
 
 
 def _queues(given: str) -> tuple[TaskKind, ...]:
@@ -202,16 +143,6 @@ def _queues(given: str) -> tuple[TaskKind, ...]:
     return tuple(kinds)
 
 
-def _ids(house: House, entries: Sequence[SourceEntry]) -> list[int]:
-    from sqlalchemy import select
-
-    from store.tables import Source
-
-    with house.records.read() as session:
-        names = [entry.name for entry in entries]
-        return list(session.scalars(select(Source.id).where(Source.name.in_(names))))
-
-
 def _welcome(house: House) -> None:
     password = house.prepare()
     if password is not None:
@@ -219,17 +150,6 @@ def _welcome(house: House) -> None:
             f"\nTài khoản quản trị đầu tiên: [bold]admin[/]   mật khẩu dùng một lần: [bold]{password}[/]\n"
             "Ghi lại ngay: mật khẩu này không hiện lại. Mất thì chạy `kiemtin user reset admin`.\n"
         )
-
-
-def _sync_sources(house: House) -> list[SourceEntry]:
-    from crawlers import sources as source_list
-
-    entries = source_list.load(house.settings.sources_file)
-    with house.records.write() as session:
-        lock(session, "sources")
-        source_list.sync(session, entries)
-        tasks.plan_crawls(session)
-    return entries
 
 
 def _serve(house: House, port: int | None) -> None:
@@ -280,7 +200,7 @@ def _working(house: House, queues: Sequence[TaskKind]) -> Iterator[None]:
 
 
 @contextmanager
-def _stopping() -> Iterator[threading.Event]:
+def stopping() -> Iterator[threading.Event]:
     """End the block cleanly on SIGTERM and on Ctrl+C; gives an event that they set."""
     stop = threading.Event()
 

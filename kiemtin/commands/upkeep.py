@@ -1,11 +1,10 @@
-"""Commands that keep an installation: migrate, source, settings, model train."""
+"""Commands that keep an installation: migrate, settings, model train."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 from rich.table import Table
@@ -14,7 +13,6 @@ from kiemtin.house import House
 from kiemtin.screen import bar, out, say
 from kiemtin.settings import Settings, load
 
-_VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 # A password that stands in an address.
 _PASSWORD = re.compile(r"(://[^/@,\s]*:)[^/@,]*@")
 
@@ -23,10 +21,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module to `app`."""
     app.command()(migrate)
     app.command(name="settings")(show_settings)
-    sources = typer.Typer(help="Nguồn thu thập.", no_args_is_help=True)
-    sources.command(name="list")(list_sources)
-    sources.command(name="check")(check_sources)
-    app.add_typer(sources, name="source")
     models = typer.Typer(help="Mô hình.", no_args_is_help=True)
     models.command(name="train")(train)
     app.add_typer(models, name="model")
@@ -86,45 +80,6 @@ def show_settings() -> None:
         shown = _PASSWORD.sub(r"\1***@", str(getattr(settings, name)))
         table.add_row(f"KIEMTIN_{name.upper()}", shown, field.description or "")
     out.print(table)
-
-
-def list_sources() -> None:
-    """Liệt kê các nguồn trong cơ sở dữ liệu: lượt tới, trang đang chờ, và lỗi nếu đang lỗi."""
-    from api import views
-
-    house = House(load())
-    house.require_ready()
-    table = Table("tên", "loại", "đường dẫn", "căn cứ", "lần/giây", "bật", "lượt tới", "chờ", "lỗi liên tiếp")
-    with house.records.read() as session:
-        for health in views.every_source(session):
-            source, root = health.source, health.root
-            table.add_row(
-                source.name,
-                source.kind,
-                source.url or "–",
-                source.legal_basis,
-                f"{source.rate:g}",
-                "có" if source.enabled else "không",
-                f"{root.due_at.astimezone(_VIETNAM):%H:%M %d/%m}" if root and root.due_at else "–",
-                str(health.waiting),
-                f"{root.attempts}: {root.error}" if root and root.attempts else "–",
-            )
-    if not table.row_count:
-        say("Chưa có nguồn nào. Viết sources.yaml (xem docs/operator.md) rồi chạy `kiemtin crawl`.")
-        return
-    out.print(table)
-
-
-def check_sources(
-    file: Annotated[
-        Path | None, typer.Argument(help="Danh sách nguồn; trống là KIEMTIN_SOURCES_FILE.")
-    ] = None,
-) -> None:
-    """Kiểm tra một danh sách nguồn mà không thu thập."""
-    from crawlers import sources as source_list
-
-    path = file or load().sources_file
-    say(f"{path}: {len(source_list.load(path))} nguồn hợp lệ.")
 
 
 def train(

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from classifier.assess import Assessment, assess
 from classifier.model import Model
 from classifier.policy import Policy
+from crawlers import frontier
 from kiemtin.work.station import Taking
 from review import case as cases
 from store import outbox, tables, tasks
@@ -74,7 +75,7 @@ class Scoring(Taking):
         held = select(tables.Case.id).where(tables.Case.cluster_id.in_(clusters)).order_by(tables.Case.id)
         session.execute(held.with_for_update())
         known = _rows(session, found)
-        scored = []
+        scored, flagged = [], []
         for one in found:
             post = posts.get(one.id)
             if post is None or post.version != versions[one.id]:
@@ -83,12 +84,15 @@ class Scoring(Taking):
             if row is None:
                 row = _new_row(one, post.version, now)
                 session.add(row)
+                if one.flagged:
+                    flagged.append(post)
             scored.append((post, row))
             self._count(one)
         session.flush()
         for post, row in scored:
             post.assessment_id = row.id
         session.flush()
+        frontier.watch(session, flagged, now)
         cases.refresh(session, {post.cluster_id for post, _ in scored}, now)
         outbox.owe_index(session, [one.id for one in found])
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from api import views
+from api import pictures, views
 from api.auth import Who, desk_of
 from review import case_page, decision, queue
 from review.permissions import Action, may
@@ -47,6 +47,15 @@ def take(request: Request, who: Who, case_id: int) -> Response:
     with desk.records.write() as session:
         queue.lease(session, who.person, case_id, desk.clock())
     return RedirectResponse(f"/?lane={queue.MINE}", 303)
+
+
+@router.post("/cases/{case_id}/picture")
+def picture(request: Request, who: Who, case_id: int) -> Response:
+    """Ask for a picture of the page of a case's post."""
+    desk = desk_of(request)
+    with desk.records.write() as session:
+        pictures.ask(session, who.person, case_id, desk.clock())
+    return RedirectResponse(f"/cases/{case_id}", 303)
 
 
 @router.post("/cases/{case_id}/reopen")

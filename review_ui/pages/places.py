@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse
 
 from api import pipeline, views
+from api import sources as source_room
 from api.auth import Who, desk_of
 from api.routes import Asked
 from review_ui import render
@@ -41,10 +43,33 @@ def search(request: Request, who: Who, asked: Annotated[Asked, Query()]) -> Resp
 @router.get("/sources")
 def sources(request: Request, who: Who) -> Response:
     """Show the health of each source."""
-    with desk_of(request).records.read() as session:
-        health = views.sources(session, who.person)
-        runs = views.runs(session, who.person, 12)
-    return page(request, "sources.html", who, health=health, runs=runs)
+    desk = desk_of(request)
+    with desk.records.read() as session:
+        health = source_room.health(session, who.person, desk.clock())
+    return page(request, "sources.html", who, health=health)
+
+
+@router.post("/sources/{source_id}/pause")
+def pause(request: Request, who: Who, source_id: int) -> Response:
+    """Leave a source alone."""
+    with desk_of(request).records.write() as session:
+        source_room.pause(session, who.person, source_id)
+    return RedirectResponse("/sources", 303)
+
+
+@router.post("/sources/{source_id}/resume")
+def resume(request: Request, who: Who, source_id: int) -> Response:
+    """Let a source be crawled again."""
+    with desk_of(request).records.write() as session:
+        source_room.resume(session, who.person, source_id)
+    return RedirectResponse("/sources", 303)
+
+
+@router.post("/sources/{source_id}/test")
+def try_out(request: Request, who: Who, source_id: int) -> Response:
+    """Fetch a page of a source and show what would be made of it."""
+    found = source_room.try_out(desk_of(request), who.person, source_id)
+    return page(request, "source_test.html", who, found=found)
 
 
 @router.get("/audit")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,9 +10,9 @@ from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
 from store import audit
-from store.tables import Decision, Event, Post, Source
+from store.tables import Decision, Event, Post
 from store.vocabulary import Role
-from store.work_tables import Page, Task
+from store.work_tables import Task
 from tests.api.conftest import House
 from tests.factory import NOW
 
@@ -290,26 +289,3 @@ def test_posts_like_the_one_of_a_case_are_shown(house: House) -> None:
     assert all(one["hit"]["post_id"] for one in found.json())
     assert client.get(f"/cases/{case_id}/similar").status_code == 200
     assert client.get("/api/v1/cases/999/similar").status_code == 404
-
-
-def test_a_source_that_fails_says_so_and_why(house: House) -> None:
-    with house.desk.records.write() as session:
-        source = session.scalars(select(Source)).first()
-        assert source is not None
-        due = house.clock() + timedelta(hours=1)
-        for url, role, attempts in (
-            ("https://x.example/rss", "root", 3),
-            ("https://x.example/1", "article", 0),
-        ):
-            session.add(
-                Page(
-                    source_id=source.id, url=url, role=role, attempts=attempts, due_at=due, found_at=due,
-                    error="http/500" if attempts else None, every=1800 if attempts else None,
-                )
-            )  # fmt: skip
-    client = house.signed_in()
-    (answer,) = [one for one in client.get("/api/v1/sources").json() if one["id"] == source.id]
-    assert (answer["failures"], answer["error"], answer["pages_waiting"]) == (3, "http/500", 2)
-    shown = client.get("/sources").text
-    for words in ("lỗi liên tiếp 3", "http/500", "trang đang chờ: 2"):
-        assert words in shown

@@ -117,17 +117,26 @@ def test_the_sample_site_is_taken_whole_and_only_once(
     archive = Archive(tmp_path / "archive")
     for capture in captures:
         assert archive.read(capture.warc, capture.offset).url == capture.url
-    kinds = Counter[str]()
+    kinds, kept, referred = Counter[str](), set(), set()
     for path in (tmp_path / "archive").iterdir():
         with path.open("rb") as file:
             for record in ArchiveIterator(file, check_digests="raise"):
                 record.raw_stream.read()
                 kinds[record.rec_type] += 1
-                if record.rec_type == "response":
-                    assert record.rec_headers.get_header("WARC-IP-Address") == "127.0.0.1"
-                else:
+                header = record.rec_headers.get_header
+                if record.rec_type == "request":
                     assert record.http_headers.get_header("User-Agent").startswith("KiemTin/")
-    assert kinds == {"request": len(captures), "response": len(captures)}
+                    continue
+                assert header("WARC-IP-Address") == "127.0.0.1"
+                if record.rec_type == "response":
+                    kept.add((header("WARC-Target-URI"), header("WARC-Date"), header("WARC-Payload-Digest")))
+                else:
+                    names = ("WARC-Refers-To-Target-URI", "WARC-Refers-To-Date", "WARC-Payload-Digest")
+                    referred.add(tuple(header(name) for name in names))
+    again_the_same = sum(1 for capture in captures if capture.same_as is not None)
+    assert kinds["revisit"] == again_the_same > 50
+    assert kinds["response"] + kinds["revisit"] == kinds["request"] == len(captures)
+    assert referred <= kept
 
 
 PARAGRAPH = (
@@ -163,7 +172,7 @@ class Unruly(BaseHTTPRequestHandler):
             "/rss.xml": (200, f'<rss version="2.0"><channel>{items}</channel></rss>'.encode(), ""),
             "/tot.html": (200, article.encode(), ""),
             "/kin/rieng.html": (200, article.encode(), ""),
-            "/to.html": (200, b"x" * 11_000_000, ""),
+            "/to.html": (200, b"x" * 21_000_000, ""),
             "/bom.html": (200, gzip.compress(b"0" * 60_000_000), "gzip"),
             "/hong.html": (200, b"\x00\xff<<<>", ""),
             "/ra-ngoai.html": (302, b"", ""),
@@ -195,7 +204,7 @@ def unruly() -> Iterator[tuple[type[Unruly], list[dict[str, object]]]]:
     thread = Thread(target=server.serve_forever)
     thread.start()
     url = f"http://127.0.0.1:{server.server_address[1]}/rss.xml"
-    yield handler, [{"name": "Thử", "kind": "rss", "url": url, "legal_basis": "thử", "rate": 50}]
+    yield handler, [{"name": "Thử", "kind": "feed", "url": url, "legal_basis": "thử", "rate": 50}]
     server.shutdown()
     thread.join()
     server.server_close()
@@ -255,7 +264,7 @@ def test_a_host_that_is_down_rests(records: Records, tmp_path: Path) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}/rss.xml"
-        entries = [{"name": "Thử", "kind": "rss", "url": url, "legal_basis": "thử", "rate": 50}]
+        entries = [{"name": "Thử", "kind": "feed", "url": url, "legal_basis": "thử", "rate": 50}]
         assert crawl(tmp_path, entries)["robots/unreachable"] == 1
         assert crawl(tmp_path, entries)["host/resting"] == 1
 
@@ -377,7 +386,7 @@ def test_a_crawl_killed_twenty_times_loses_no_page_and_repeats_none_that_was_kep
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_address[1]}/rss.xml"
-    entries = [{"name": "Báo", "kind": "rss", "url": url, "legal_basis": "thử", "rate": 50}]
+    entries = [{"name": "Báo", "kind": "feed", "url": url, "legal_basis": "thử", "rate": 50}]
     random, pause = Random(20200123), Event()
     kept_at_kill: list[set[str]] = []
     for _ in range(KILLS):

@@ -6,16 +6,18 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawlers.articles import read_article
-from crawlers.feeds import read_feed
-from crawlers.forums import read_forum
-from crawlers.page import LARGEST, Unreadable, decode
+from crawlers.reading.articles import read_article
+from crawlers.reading.charset import decode
+from crawlers.reading.feeds import read_feed
+from crawlers.reading.forums import read_forum
+from crawlers.reading.page import LARGEST, Item, Raw, Reading, Unreadable
 from tests.conftest import shared
 
 ARTICLE = """<!doctype html><html><head><meta charset="utf-8"><title>Báo</title>
@@ -24,6 +26,14 @@ ARTICLE = """<!doctype html><html><head><meta charset="utf-8"><title>Báo</title
 <article><h1>Chợ mở lại</h1><p>Sáng nay chợ Bãi Sậy mở cửa trở lại sau mười ngày nghỉ để khử khuẩn, tiểu thương vui
 mừng dọn hàng từ bốn giờ sáng.</p><p>Ban quản lý nhắc mọi người đeo khẩu trang và rửa tay ở cổng chợ, nơi có sẵn hai
 bồn nước và xà phòng cho khách.</p><p>{last}</p></article><footer>Bản quyền</footer></body></html>"""
+
+
+def page_of(body: bytes, url: str = "https://trang.example/x", charset: str | None = None) -> Raw:
+    return Raw(body, url, datetime(2026, 11, 20, 3, 0, tzinfo=UTC), charset)
+
+
+def article(body: bytes, url: str = "https://bao.example/bai.html") -> Item:
+    return read_article(page_of(body, url)).items[0]
 
 
 def f1(text: str, gold: str) -> float:
@@ -53,7 +63,7 @@ def test_a_real_article_is_read_as_its_gold_text(
     page: Callable[[], tuple[bytes, str]], least: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
     body, gold = page()
-    item = read_article(body, "https://bao.example/bai.html")
+    item = article(body)
     found = f1(item.text, gold)
     with capsys.disabled():
         print(f"\ntext F1, {page.__name__}: {found:.3f}")
@@ -62,6 +72,7 @@ def test_a_real_article_is_read_as_its_gold_text(
     assert item.text.startswith(item.title)
 
 
+READERS: list[Callable[[Raw], Reading]] = [read_article, read_forum, read_feed]
 REAL = [
     "dantri_home.html", "rss_vnexpress_2017-08-30.xml", "thanhnien_2023-09-13.html", "vnexpress_2025-10-22.html",
     "voz_vbulletin_forumData_2019.html", "voz_vbulletin_threadData2_2019.html", "voz_xenforo_f21_2020-07.html",
@@ -72,45 +83,40 @@ REAL = [
 @pytest.mark.parametrize("name", REAL)
 def test_every_real_page_goes_through_every_reader(name: str) -> None:
     body = shared(f"html/{name}").read_bytes()
-    for read in (read_article, read_forum):
+    for read in READERS:
         try:
-            read(body, "https://trang.example/x")
+            read(page_of(body))
         except Unreadable as error:
             assert str(error)
-    try:
-        read_feed(body)
-    except Unreadable as error:
-        assert str(error)
 
 
 def test_a_real_thread_is_read_a_message_an_item() -> None:
-    page = read_forum(
-        shared("html/voz_vbulletin_threadData2_2019.html").read_bytes(), "https://f.example/t?t=1&page=1"
-    )
+    body = shared("html/voz_vbulletin_threadData2_2019.html").read_bytes()
+    page = read_forum(page_of(body, "https://f.example/t?t=1&page=1"))
     assert len(page.items) == 10
     assert all(item.text and item.handle and item.published for item in page.items)
     assert len({item.anchor for item in page.items}) == 10
     assert any(item.quotes for item in page.items)
     assert not any("Originally Posted" in item.text + "".join(item.quotes) for item in page.items)
-    assert page.next_page == "https://f.example/showthread.php?t=7396974&page=2"
+    (following,) = page.leads
+    assert following.url == "https://f.example/showthread.php?t=7396974&page=2"
 
 
 @pytest.mark.parametrize("name", [n for n in REAL if "xenforo" in n or "forumData" in n])
 def test_real_listings_lead_to_threads(name: str) -> None:
-    page = read_forum(shared(f"html/{name}").read_bytes(), "https://voz.vn/f")
-    assert len(page.threads) >= 10
+    page = read_forum(page_of(shared(f"html/{name}").read_bytes(), "https://voz.vn/f"))
+    assert len(page.leads) >= 10
     assert not page.items
 
 
 def test_a_real_feed_names_its_articles() -> None:
-    entries = read_feed(shared("html/rss_vnexpress_2017-08-30.xml").read_bytes())
-    assert len(entries) == 25
-    assert all(entry.title and entry.published for entry in entries)
+    leads = read_feed(page_of(shared("html/rss_vnexpress_2017-08-30.xml").read_bytes())).leads
+    assert len(leads) == 25
 
 
 def test_an_article_is_its_headline_and_body_without_clutter_or_byline() -> None:
     body = ARTICLE.format(canonical="https://bao.example/cho", last="Hạ Miên").encode()
-    item = read_article(body, "https://bao.example/cho?utm_source=x")
+    item = article(body, "https://bao.example/cho?utm_source=x")
     assert item.url == "https://bao.example/cho"
     assert item.text.startswith("Chợ mở lại\n\nSáng nay")
     for clutter in ("Trang chủ", "Bản quyền", "Hạ Miên"):
@@ -121,7 +127,7 @@ def test_an_article_is_its_headline_and_body_without_clutter_or_byline() -> None
 
 def test_a_canonical_link_to_another_host_is_not_believed() -> None:
     body = ARTICLE.format(canonical="https://khac.example/cho", last="").encode()
-    assert read_article(body, "https://bao.example/cho").url == "https://bao.example/cho"
+    assert article(body, "https://bao.example/cho").url == "https://bao.example/cho"
 
 
 MESSAGE = """<html><body><h1 class="p-title-value">Chủ đề</h1><article class="message message--post" data-author="{author}"
@@ -133,7 +139,7 @@ data-content="post-7"><time class="u-dt" datetime="2026-11-20T08:00:00+0700"></t
 
 def test_a_message_is_its_authors_own_words() -> None:
     body = MESSAGE.format(author="x", text="đừng tin").encode()
-    (item,) = read_forum(body, "https://f.example/t/chu-de.1/page-2").items
+    (item,) = read_forum(page_of(body, "https://f.example/t/chu-de.1/page-2")).items
     assert item.text == "Không đúng đâu,\nđừng tin nhé"
     assert item.quotes == ("Tỏi chữa được",)
     assert (item.url, item.anchor) == ("https://f.example/t/chu-de.1/", "post-7")
@@ -170,13 +176,13 @@ def test_bytes_are_decoded_by_what_they_say_or_look_like(body: bytes, text: str)
     ],
 )
 def test_a_hostile_page_is_an_error_of_that_page_alone(body: bytes) -> None:
-    for read in (read_article, read_forum):
+    for read in READERS:
         try:
-            read(body, "https://a.example/")
+            read(page_of(body))
         except Unreadable as error:
             assert str(error)
     with pytest.raises(Unreadable):
-        read_feed(body)
+        read_feed(page_of(body))
 
 
 @settings(max_examples=60, deadline=None)
@@ -186,9 +192,9 @@ def test_a_hostile_page_is_an_error_of_that_page_alone(body: bytes) -> None:
     )
 )
 def test_no_bytes_make_a_reader_fail(body: bytes) -> None:
-    for read in (read_article, read_forum, lambda b, _url: read_feed(b)):
+    for read in READERS:
         try:
-            read(body, "https://a.example/x")
+            read(page_of(body))
         except Unreadable:
             pass
 
@@ -199,4 +205,4 @@ def test_a_feed_is_never_taken_for_a_file_or_an_address(tmp_path: Path) -> None:
         '<rss version="2.0"><channel><item><link>http://a.example/</link></item></channel></rss>'
     )
     with pytest.raises(Unreadable):
-        read_feed(str(secret).encode())
+        read_feed(page_of(str(secret).encode()))

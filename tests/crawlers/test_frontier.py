@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from crawlers import frontier
 from crawlers.frontier import FINAL, FIRST, LONGEST, MOST_ATTEMPTS, MOST_PAGES, SHORTEST, Due
+from crawlers.reading.page import Lead
 from store.records import Records
 from store.tables import Source
 from store.vocabulary import PageRole
@@ -24,14 +25,14 @@ HOUR = timedelta(hours=1)
 @pytest.fixture
 def source(records: Records) -> Source:
     with records.write() as session:
-        made = Source(name="Báo", kind="rss", url="https://bao.example/rss", legal_basis="thử", added_at=NOW)
+        made = Source(name="Báo", kind="feed", url="https://bao.example/rss", legal_basis="thử", added_at=NOW)
         session.add(made)
     return made
 
 
 def begin(records: Records, source: Source, now: datetime = NOW, *, at_once: bool = False) -> list[Due]:
     with records.write() as session:
-        frontier.begin(session, source, now, at_once=at_once, first=FIRST)
+        frontier.begin(session, source.id, source.url or "", now, at_once=at_once, first=FIRST)
         return frontier.due(session, source.id, now)
 
 
@@ -40,8 +41,8 @@ def discover(
     again: timedelta = 6 * HOUR, thread: str | None = None,
 ) -> tuple[list[str], int]:  # fmt: skip
     with records.write() as session:
-        due, new = frontier.discover(session, source.id, role, urls, now, again, thread)
-        return [page.url for page in due], new
+        found = frontier.discover(session, source.id, [Lead(url, role, thread) for url in urls], now, again)
+        return [page.url for page in found.due], found.new
 
 
 def page(records: Records, url: str) -> Page:
@@ -158,7 +159,7 @@ def test_an_endless_thread_ends(records: Records, source: Source) -> None:
 
 def test_a_page_that_two_sources_lead_to_is_asked_for_by_one(records: Records, source: Source) -> None:
     with records.write() as session:
-        other = Source(name="Khác", kind="rss", url="https://x.example/", legal_basis="thử", added_at=NOW)
+        other = Source(name="Khác", kind="feed", url="https://x.example/", legal_basis="thử", added_at=NOW)
         session.add(other)
     begin(records, source)
     discover(records, source, "https://bao.example/1")
@@ -196,7 +197,7 @@ def test_whatever_happens_a_source_is_always_due_sometime_within_a_day(
         for one in session.scalars(select(Page)):
             session.delete(one)
         source = session.scalars(select(Source)).first() or Source(
-            name="Báo", kind="rss", url="https://bao.example/rss", legal_basis="thử", added_at=NOW
+            name="Báo", kind="feed", url="https://bao.example/rss", legal_basis="thử", added_at=NOW
         )
         session.add(source)
     urls = [f"https://bao.example/{n}" for n in range(3)] + ["https://bao.example/rss"]

@@ -81,6 +81,12 @@ def test_the_same_file_again_does_nothing(sqlite: Records, tmp_path: Path) -> No
     assert (number(sqlite, Post), number(sqlite, Run), number(sqlite, Capture)) == (5, 1, 1)
 
 
+def test_an_import_begun_before_an_upgrade_is_still_the_same_import() -> None:
+    mapping = Mapping({"text": "Nội dung", "id": "Mã"})
+    made = imports.Plan(Path("a.jsonl"), mapping, "Tệp thử", "thử").job("0" * 64)
+    assert made.identity == "46b5aa58dad11ca3b7a312fe621956aa5f5a952703ba6f79508797645be5da82"
+
+
 def test_a_changed_row_is_a_new_version_of_its_post(sqlite: Records, tmp_path: Path) -> None:
     run(sqlite, tmp_path, plan(jsonl(tmp_path / "a.jsonl", {"id": 1, "text": "bản đầu"})))
     outcome = run(sqlite, tmp_path, plan(jsonl(tmp_path / "a.jsonl", {"id": 1, "text": "bản đã sửa"})))

@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
@@ -22,8 +22,9 @@ import pytest
 from lxml import html
 
 import models
-from crawlers.articles import read_article
-from crawlers.forums import read_forum
+from crawlers.reading.articles import read_article
+from crawlers.reading.forums import read_forum
+from crawlers.reading.page import Raw
 from crawlers.sample_site import Page, RunningSite, articles, render, serve, sources, threads
 from crawlers.sample_site.content import Article, Message
 from crawlers.sample_site.pages import PER_PAGE, article_page, path_of, thread_page
@@ -68,6 +69,10 @@ def status_of(url: str, **headers: str) -> int:
     except HTTPError as error:
         error.close()
         return error.code
+
+
+def raw(page: Page, url: str) -> Raw:
+    return Raw(page.body, url, datetime(2026, 11, 20, tzinfo=UTC))
 
 
 def test_every_act_and_harm_is_there_more_than_once() -> None:
@@ -167,22 +172,21 @@ def test_robots_forbid_the_one_article_and_nothing_else() -> None:
 def test_every_article_is_read_whole() -> None:
     for article in articles():
         url = f"{BASE}{path_of(article.slug)}"
-        item = read_article(render(path_of(article.slug), BASE).body, f"{url}?utm_source=rss")
+        item = read_article(raw(render(path_of(article.slug), BASE), f"{url}?utm_source=rss")).items[0]
         assert (item.url, item.title, item.text) == (url, article.title, article.text)
         assert (item.handle, item.published) == (article.author, article.published)
 
 
 def test_every_message_is_found_by_walking_the_forum() -> None:
-    index = read_forum(render("/dien-dan/", BASE).body, f"{BASE}/dien-dan/")
-    assert len(index.threads) == len(threads())
+    waiting = [lead.url for lead in read_forum(raw(render("/dien-dan/", BASE), f"{BASE}/dien-dan/")).leads]
+    assert len(waiting) == len(threads())
     found = {}
-    for thread in index.threads:
-        url: str | None = thread
-        while url is not None:
-            page = read_forum(render(url.removeprefix(BASE), BASE).body, url)
-            assert len(page.items) <= PER_PAGE
-            found |= {item.anchor: item for item in page.items}
-            url = page.next_page
+    while waiting:
+        url = waiting.pop()
+        page = read_forum(raw(render(url.removeprefix(BASE), BASE), url))
+        assert len(page.items) <= PER_PAGE
+        found |= {item.anchor: item for item in page.items}
+        waiting += [lead.url for lead in page.leads]
     assert set(found) == {f"post-{message.id}" for message in messages()}
     by_id = {message.id: message for message in messages()}
     for message in messages():
@@ -203,7 +207,7 @@ def test_hostile_words_stay_words() -> None:
     assert json.loads(data)["headline"] == HOSTILE
     assert json.loads(data)["author"]["name"] == HOSTILE
     assert_no_live_markup(page)
-    item = read_article(page.body, f"{BASE}{path_of(article.slug)}")
+    item = read_article(raw(page, f"{BASE}{path_of(article.slug)}")).items[0]
     assert item.title == HOSTILE
     assert HOSTILE in item.text
 
@@ -211,7 +215,7 @@ def test_hostile_words_stay_words() -> None:
     reply = replace(message, id=2, text="Trả lời", quotes=message.id)
     page = thread_page(replace(threads()[0], title=HOSTILE, messages=(message, reply)), 1, BASE)
     assert_no_live_markup(page)
-    first, second = read_forum(page.body, f"{BASE}/dien-dan/chu-de/x.41/").items
+    first, second = read_forum(raw(page, f"{BASE}/dien-dan/chu-de/x.41/")).items
     assert (first.title, first.handle, first.text) == (HOSTILE, HOSTILE, HOSTILE)
     assert (second.text, second.quotes) == ("Trả lời", (HOSTILE,))
 
@@ -272,7 +276,7 @@ def test_a_page_says_its_type_and_age_and_an_unchanged_one_is_not_sent_again(sit
 def test_its_sources_are_a_valid_list() -> None:
     entries = parse(sources(f"{BASE}/"))
     assert {(entry.kind, entry.url) for entry in entries} == {
-        ("rss", f"{BASE}/rss.xml"),
+        ("feed", f"{BASE}/rss.xml"),
         ("forum", f"{BASE}/dien-dan/"),
     }
 

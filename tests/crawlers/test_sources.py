@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 
 GOOD = {
     "name": "Báo A",
-    "kind": "rss",
+    "kind": "feed",
     "url": "https://a.example/rss",
     "legal_basis": "công khai",
     "rate": 0.5,
@@ -31,7 +31,8 @@ def test_the_shipped_example_is_valid() -> None:
     [
         ({"legal_basis": " "}, "không được để trống"),
         ({"legal_basis": None}, "legal_basis"),
-        ({"kind": "facebook-group"}, "phải là rss hoặc forum"),
+        ({"kind": "facebook-group"}, "phải là một trong feed,"),
+        ({"kind": "rss"}, "rss nay gọi là feed"),
         ({"url": "ftp://a.example"}, "phải là địa chỉ http"),
         ({"rate": 0}, "lớn hơn 0"),
         ({"rate": 500}, "nhiều nhất 50"),

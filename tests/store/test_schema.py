@@ -54,12 +54,12 @@ def test_a_database_that_cannot_be_used_is_a_clear_error(url: str) -> None:
 def test_a_time_without_a_zone_is_refused(sqlite: Records) -> None:
     naive = datetime.now(UTC).replace(tzinfo=None)
     with pytest.raises(StatementError, match="naive"), sqlite.write() as session:
-        session.add(tables.Source(name="x", kind="rss", legal_basis="x", added_at=naive))
+        session.add(tables.Source(name="x", kind="feed", legal_basis="x", added_at=naive))
 
 
 BASICS = """
 INSERT INTO source (id, name, kind, language, legal_basis, rate, enabled, added_at)
-    VALUES (1, 's', 'rss', 'vi', 'x', 1, true, '2026-01-01 00:00:00');
+    VALUES (1, 's', 'feed', 'vi', 'x', 1, true, '2026-01-01 00:00:00');
 INSERT INTO capture (id, source_id, url, at, media_type, sha256, warc, "offset", length)
     VALUES (1, 1, 'u', '2026-01-01 00:00:00', 'x', 'x', 'w', 0, 1);
 INSERT INTO cluster (id, size, created_at) VALUES (1, 1, '2026-01-01 00:00:00');

@@ -206,7 +206,7 @@ def test_one_worker_has_a_duty_until_it_leaves_or_its_term_ends(records: Records
 def sources(records: Records, *urls: str) -> None:
     with records.write() as session:
         for i, url in enumerate(urls, 1):
-            session.add(Source(id=i, name=f"s{i}", kind="rss", url=url, legal_basis="x", added_at=NOW))
+            session.add(Source(id=i, name=f"s{i}", kind="feed", url=url, legal_basis="x", added_at=NOW))
         session.flush()
         tasks.plan_crawls(session)
 

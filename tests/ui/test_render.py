@@ -66,3 +66,28 @@ def test_a_sparkline_stays_in_its_box() -> None:
     points = [tuple(map(float, p.split(","))) for p in render.spark([0, 5, 3, 10]).split()]
     assert all(0 <= x <= 96 and 0 <= y <= 20 for x, y in points)
     assert render.spark([1]) == ""
+
+
+WORDS = st.text(alphabet="aăâ bcđ .,\n", max_size=60)
+
+
+@given(WORDS, WORDS)
+def test_what_is_not_new_is_the_text_before_and_what_is_not_gone_the_text_after(old: str, new: str) -> None:
+    pieces = render.changes(old, new, around=1000)
+    assert "".join(piece.text for piece in pieces if piece.mark != "new") == old
+    assert "".join(piece.text for piece in pieces if piece.mark != "gone") == new
+
+
+def test_an_edit_of_a_very_long_text_is_found_without_delay() -> None:
+    long = "a b c d e " * 20_000
+    pieces = render.changes(f"{long}cũ {long}", f"{long}mới {long}")
+    assert [(piece.text, piece.mark) for piece in pieces if piece.mark] == [("cũ", "gone"), ("mới", "new")]
+
+
+def test_an_edit_in_a_long_text_is_shown_with_what_stands_around_it() -> None:
+    before = f"{'trước đó ' * 40}uống tỏi khỏi bệnh {'sau đó ' * 40}"
+    pieces = render.changes(before, before.replace("khỏi", "đỡ"))
+    assert [(piece.text, piece.mark) for piece in pieces if piece.mark] == [("khỏi", "gone"), ("đỡ", "new")]
+    assert len("".join(piece.text for piece in pieces)) < 160
+    assert pieces[0].text.startswith(" … ")
+    assert pieces[0].text.endswith("uống tỏi ")

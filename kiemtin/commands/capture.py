@@ -1,0 +1,47 @@
+"""The command capture: the page of one flagged post, as a browser shows it, now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kiemtin import log as logs
+from kiemtin.house import House
+from kiemtin.screen import say, say_error
+from kiemtin.settings import load
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module to `app`."""
+    app.command()(capture)
+
+
+def capture(
+    post_id: Annotated[int, typer.Argument(metavar="BÀI", help="Số của bài.")],
+    picture: Annotated[
+        Path | None, typer.Option(help="Chép ảnh chụp (PNG) ra tệp này.", show_default=False)
+    ] = None,
+) -> None:
+    """Mở trang của một bài bị gắn cờ bằng Chromium; lưu ảnh cả trang, HTML đã dựng và mọi phần đã tải.
+
+    Theo robots.txt, không đăng nhập, không bấm gì.
+    """
+    from kiemtin.work.render import NotRendered, render
+    from store.tables import Capture
+
+    settings = load()
+    logs.configure(settings)
+    house = House(settings)
+    house.require_ready()
+    try:
+        rendering = render(house.records, house.archive, house.browser, post_id)
+        with house.records.read() as session:
+            kept = session.get_one(Capture, rendering.picture_id)
+        if picture is not None:
+            picture.write_bytes(house.archive().read(kept.warc, kept.offset).body)
+    except (NotRendered, OSError) as error:
+        say_error(str(error))
+        raise typer.Exit(2) from error
+    say(f"Đã chụp trang của bài {post_id}: ảnh ở {kept.warc}, vị trí {kept.offset}, {kept.length} byte.")
