@@ -6,22 +6,16 @@ A process can crawl once, so each crawl here is a process.
 from __future__ import annotations
 
 import gzip
-import json
 import socket
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
-from random import Random
-from threading import Event, Thread
+from threading import Thread
 from typing import ClassVar
-from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import func, select
@@ -36,34 +30,7 @@ from store.records import Records
 from store.tables import Capture, Post, Revision, Run
 from store.vocabulary import PageRole, RunState
 from store.work_tables import Host, Page
-from tests.conftest import ROOT
-
-CRAWL = """
-import json, sys
-from datetime import timedelta
-from pathlib import Path
-from crawlers.crawl import crawl
-from crawlers.sources import parse
-from crawlers.spider import Plan
-from store.archive import Archive
-from store.keys import Keys
-from store.records import Records
-folder, entries, hours, opened = Path(sys.argv[1]), json.loads(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
-records = Records(f"sqlite:///{folder / 'k.db'}")
-print(json.dumps(crawl(records, Archive(folder / "archive"), Keys(bytes(32)), parse(entries), plan=Plan(revisit=timedelta(hours=hours)), opened=(opened,))))
-"""
-
-
-def crawl(
-    folder: Path, entries: list[dict[str, object]], revisit_hours: float = 0, opened: str = "127.0.0.1"
-) -> dict[str, int]:
-    """Crawl in a process of its own and return the counters."""
-    done = subprocess.run(
-        [sys.executable, "-c", CRAWL, str(folder), json.dumps(entries), str(revisit_hours), opened],
-        cwd=ROOT, capture_output=True, text=True, timeout=120, check=True,
-    )  # fmt: skip
-    counters: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
-    return counters
+from tests.crawlers.crawling import crawl
 
 
 @pytest.fixture
@@ -347,80 +314,3 @@ def test_a_source_is_asked_for_no_more_pages_a_day_than_it_may(
         due = session.scalars(select(Page.due_at).where(Page.due_at.is_not(None))).all()
     assert due
     assert all(moment > datetime.now(UTC) for moment in due)
-
-
-ARTICLES = 150
-KILLS = 20
-
-
-class Paper(BaseHTTPRequestHandler):
-    """A paper with many articles, which notes what is asked for."""
-
-    asked: ClassVar[list[str]]
-
-    def do_GET(self) -> None:
-        self.asked.append(self.path)
-        base = f"http://{self.headers['Host']}"
-        if self.path == "/rss.xml":
-            items = "".join(f"<item><link>{base}/{n}.html</link></item>" for n in range(ARTICLES))
-            body = f'<rss version="2.0"><channel>{items}</channel></rss>'
-        elif self.path == "/robots.txt":
-            body = "User-agent: *\nDisallow:\n"
-        else:
-            body = (
-                f"<html><body><article><h1>Tin {self.path}</h1><p>{PARAGRAPH * 3}</p></article></body></html>"
-            )
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body.encode())))
-        self.end_headers()
-        with suppress(BrokenPipeError, ConnectionResetError):
-            self.wfile.write(body.encode())
-
-    def log_message(self, format: str, *args: object) -> None: ...
-
-
-def test_a_crawl_killed_twenty_times_loses_no_page_and_repeats_none_that_was_kept(
-    records: Records, tmp_path: Path
-) -> None:
-    handler = type("Handler", (Paper,), {"asked": []})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_address[1]}/rss.xml"
-    entries = [{"name": "Báo", "kind": "feed", "url": url, "legal_basis": "thử", "rate": 50}]
-    random, pause = Random(20200123), Event()
-    kept_at_kill: list[set[str]] = []
-    for _ in range(KILLS):
-        process = subprocess.Popen(
-            [sys.executable, "-c", CRAWL, str(tmp_path), json.dumps(entries), "6", "127.0.0.1"],
-            cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        before = len(handler.asked)
-        with suppress(subprocess.TimeoutExpired):
-            # Counted from the first request: killed in the middle of the work, wherever that is.
-            deadline = time.monotonic() + 30
-            while len(handler.asked) == before and time.monotonic() < deadline and process.poll() is None:
-                pause.wait(0.02)
-            process.wait(random.uniform(0.05, 0.6))
-        process.kill()
-        process.wait()
-        with records.read() as session:
-            kept_at_kill.append(set(session.scalars(select(Capture.url))))
-        handler.asked.append("KILL")
-    crawl(tmp_path, entries, revisit_hours=6)
-    server.shutdown()
-    server.server_close()
-    assert count(records, Post) == ARTICLES
-    with records.read() as session:
-        urls = Counter(session.scalars(select(Capture.url).where(Capture.url != url)))
-        assert set(urls.values()) == {1}
-        assert audit.verify(session).ok
-    # What was kept before a kill is never asked for after it.
-    lives = " ".join(handler.asked).split("KILL")
-    for number, kept in enumerate(kept_at_kill):
-        later = {path for life in lives[number + 1 :] for path in life.split()}
-        assert not later & {urlsplit(one).path for one in kept if one != url}
-    archive = sorted(str(path) for path in (tmp_path / "archive").iterdir())
-    done = subprocess.run(
-        [sys.executable, "-m", "warcio.cli", "check", *archive], capture_output=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
