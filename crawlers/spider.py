@@ -133,7 +133,8 @@ class SourceSpider(scrapy.Spider):
         fresh = [page for page in due if page.url not in self.asked]
         if self.left is not None:
             fresh, later = fresh[: self.left], fresh[self.left :]
-            self.left -= len(fresh)
+            urls = urls[: self.left - len(fresh)]
+            self.left -= len(fresh) + len(urls)
             if later:
                 await self._aside(lambda: self.intake.put_off(later))
         requests = [self._request(page.url, {**meta, "due": page}) for page in fresh]

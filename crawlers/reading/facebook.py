@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, TypeVar
+from collections.abc import Iterable
+from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from pydantic import AliasPath, BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from crawlers.canonical import canonical_url
 from crawlers.reading.dates import moment
+from crawlers.reading.interfaces import Plain, at, each, parameters
 from crawlers.reading.page import Item, Lead, Raw, Reading, Unreadable
 from store.text import normalise
 from store.vocabulary import PageRole, PostKind
@@ -66,7 +67,7 @@ def address(url: str) -> str:
         canonical = canonical_url(url)
     except ValueError as error:
         raise ValueError(wrong) from error
-    parts, query = urlsplit(canonical), _query(canonical)
+    parts, query = urlsplit(canonical), parameters(canonical)
     if _TOKENS & query.keys():
         raise ValueError("địa chỉ không được chứa mã truy cập; mã được gửi riêng")
     if _API.fullmatch(parts.path):
@@ -93,29 +94,24 @@ def read_facebook(raw: Raw) -> Reading:
     objects = (said,) if answer.data is None else answer.data
     path = urlsplit(raw.url).path
     if path.endswith("/comments") or "comment_id=" in answer.permalink:
-        comments = list(_each(objects, _Comment))
+        comments = list(each(objects, _Comment))
         asked = path.removesuffix("/comments").rpartition("/")[2]
         named = raw.thread or next((one.permalink for one in comments if one.permalink), "")
         post = _commented(named) or f"https://www.facebook.com/{asked}"
         items = tuple(_comment_item(one, post, raw) for one in comments)
         reading = Reading(items, _leads(_after(raw.url, answer.paging), post))
     else:
-        reading = _posts(_each(objects, _Post), raw, _after(raw.url, answer.paging))
+        reading = _posts(each(objects, _Post), raw, _after(raw.url, answer.paging))
     if answer.data is None and not reading.items:
         raise Unreadable("không phải bài hay bình luận của Facebook")
     return reading
 
 
-def _at(path: str, *default: Any) -> Any:
-    return Field(*default, validation_alias=AliasPath(*path.split(".")))
-
-
 _Id = Annotated[str, Field(pattern=r"^[0-9]+(_[0-9]+)?$")]
-_Plain = Annotated[str, Field(pattern=r"^[!-~]{1,2000}$")]
 
 
 class _Paging(BaseModel):
-    after: _Plain | None = _at("cursors.after", None)
+    after: Plain | None = at("cursors.after", None)
     # Missing on the last page, which has a cursor too.
     next: str | None = None
 
@@ -125,52 +121,40 @@ class _Answer(BaseModel):
 
     data: tuple[Any, ...] | None = None
     paging: _Paging = _Paging()
-    error: int | None = _at("error.code", None)
-    permalink: str = _at("permalink_url", "")
+    error: int | None = at("error.code", None)
+    permalink: str = at("permalink_url", "")
 
 
 class _Said(BaseModel):
     id: _Id
-    created: str = _at("created_time")
+    created: str = at("created_time")
     message: str = ""
-    permalink: str = _at("permalink_url", "")
-    author: str | None = _at("from.name", None)
+    permalink: str = at("permalink_url", "")
+    author: str | None = at("from.name", None)
 
 
 class _Comment(_Said):
-    parent: _Id | None = _at("parent.id", None)
+    parent: _Id | None = at("parent.id", None)
 
 
 class _Media(BaseModel):
-    image: _Plain | None = _at("media.image.src", None)
-    video: _Plain | None = _at("media.source", None)
+    image: Plain | None = at("media.image.src", None)
+    video: Plain | None = at("media.source", None)
 
 
 class _Attachment(_Media):
     title: str = ""
     description: str = ""
     url: str = ""
-    unshimmed: str = _at("unshimmed_url", "")
-    more: tuple[_Media, ...] = _at("subattachments.data", ())
+    unshimmed: str = at("unshimmed_url", "")
+    more: tuple[_Media, ...] = at("subattachments.data", ())
 
 
 class _Post(_Said):
-    attachments: tuple[_Attachment, ...] = _at("attachments.data", ())
-    comments: tuple[Any, ...] = _at("comments.data", ())
-    paging: _Paging = _at("comments.paging", _Paging())
-    total: int | None = _at("comments.summary.total_count", None)
-
-
-_Object = TypeVar("_Object", bound=BaseModel)
-
-
-def _each(objects: Iterable[Any], model: type[_Object]) -> Iterator[_Object]:
-    """Return what of an answer is as documented, and leave the rest."""
-    for one in objects:
-        try:
-            yield model.model_validate(one)
-        except ValidationError:
-            continue
+    attachments: tuple[_Attachment, ...] = at("attachments.data", ())
+    comments: tuple[Any, ...] = at("comments.data", ())
+    paging: _Paging = at("comments.paging", _Paging())
+    total: int | None = at("comments.summary.total_count", None)
 
 
 def _posts(posts: Iterable[_Post], raw: Raw, older: str | None) -> Reading:
@@ -179,7 +163,7 @@ def _posts(posts: Iterable[_Post], raw: Raw, older: str | None) -> Reading:
     for post in posts:
         item = _post_item(post, raw)
         items.append(item)
-        items += (_comment_item(one, item.url, raw) for one in _each(post.comments, _Comment))
+        items += (_comment_item(one, item.url, raw) for one in each(post.comments, _Comment))
         comments = _ask(f"{_base(raw)}/{post.id}/comments", fields=_COMMENT, limit="100", **_ORDER)
         leads += _leads(_after(comments, post.paging), item.url)
     return Reading(tuple(items), tuple(leads), older)
@@ -240,7 +224,7 @@ def _commented(url: str) -> str | None:
     link = _link(url)
     if link is None:
         return None
-    place = {name: value for name, value in _query(link).items() if not name.endswith("comment_id")}
+    place = {name: value for name, value in parameters(link).items() if not name.endswith("comment_id")}
     return _on(link.partition("?")[0], place)
 
 
@@ -259,7 +243,7 @@ def _after(url: str, paging: _Paging) -> str | None:
     """Return the page after `url`, made from its cursor."""
     if not paging.next or not paging.after:
         return None
-    kept = {name: value for name, value in _query(url).items() if name not in _TOKENS}
+    kept = {name: value for name, value in parameters(url).items() if name not in _TOKENS}
     return _ask(url.partition("?")[0], **{**kept, "after": paging.after})
 
 
@@ -271,7 +255,3 @@ def _base(raw: Raw) -> str:
 
 def _ask(url: str, **parameters: str) -> str:
     return canonical_url(f"{url}?{urlencode(parameters)}")
-
-
-def _query(url: str) -> dict[str, str]:
-    return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))

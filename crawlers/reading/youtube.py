@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from typing import Annotated, Any, TypeVar
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from collections.abc import Callable
+from typing import Annotated, Any
+from urllib.parse import urlencode, urlsplit
 
-from pydantic import AliasPath, BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from crawlers.canonical import canonical_url
 from crawlers.reading.dates import moment
+from crawlers.reading.interfaces import Plain, at, each, parameters
 from crawlers.reading.page import Item, Lead, Raw, Reading, Unreadable
 from store.text import normalise
 from store.vocabulary import PageRole, PostKind
@@ -68,7 +69,7 @@ def address(url: str) -> str:
         canonical = canonical_url(url)
     except ValueError as error:
         raise ValueError(wrong) from error
-    parts, query = urlsplit(canonical), _query(canonical)
+    parts, query = urlsplit(canonical), parameters(canonical)
     if _KEYS & query.keys():
         raise ValueError("địa chỉ không được chứa khóa; khóa được gửi riêng")
     if _API.fullmatch(parts.path):
@@ -97,18 +98,13 @@ def read_youtube(raw: Raw) -> Reading:
     if answer.error is not None:
         raise Unreadable(_reason(answer.error))
     if answer.kind == "youtube#commentListResponse":
-        return _comments(answer, raw, _query(raw.thread or "").get("v"))
+        return _comments(answer, raw, parameters(raw.thread or "").get("v"))
     if answer.kind not in _READERS:
         raise Unreadable("không phải trả lời của YouTube Data API v3")
     return _READERS[answer.kind](answer, raw)
 
 
-def _at(path: str, *default: Any) -> Any:
-    return Field(*default, validation_alias=AliasPath(*path.split(".")))
-
-
 _Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,200}$")]
-_Plain = Annotated[str, Field(pattern=r"^[!-~]{1,2000}$")]
 
 
 class _Error(BaseModel):
@@ -120,65 +116,55 @@ class _Error(BaseModel):
 class _Answer(BaseModel):
     kind: str = ""
     items: tuple[Any, ...] = ()
-    next: _Plain | None = _at("nextPageToken", None)
+    next: Plain | None = at("nextPageToken", None)
     error: _Error | None = None
 
 
 class _Channel(BaseModel):
-    uploads: _Id = _at("contentDetails.relatedPlaylists.uploads")
+    uploads: _Id = at("contentDetails.relatedPlaylists.uploads")
 
 
 class _Video(BaseModel):
     id: _Id
-    title: str = _at("snippet.title")
-    description: str = _at("snippet.description", "")
-    channel: str | None = _at("snippet.channelTitle", None)
-    published: str | None = _at("snippet.publishedAt", None)
-    thumbnail: _Plain | None = _at("snippet.thumbnails.high.url", None)
-    views: int | None = _at("statistics.viewCount", None)
-    comments: int | None = _at("statistics.commentCount", None)
-    counted: Any = _at("statistics", None)
+    title: str = at("snippet.title")
+    description: str = at("snippet.description", "")
+    channel: str | None = at("snippet.channelTitle", None)
+    published: str | None = at("snippet.publishedAt", None)
+    thumbnail: Plain | None = at("snippet.thumbnails.high.url", None)
+    views: int | None = at("statistics.viewCount", None)
+    comments: int | None = at("statistics.commentCount", None)
+    counted: Any = at("statistics", None)
 
 
 class _Listed(_Video):
     """A video on a playlist; the snippet's own channel and time are those of the list."""
 
-    id: _Id = _at("snippet.resourceId.videoId")
-    channel: str | None = _at("snippet.videoOwnerChannelTitle", None)
-    published: str | None = _at("contentDetails.videoPublishedAt", None)
+    id: _Id = at("snippet.resourceId.videoId")
+    channel: str | None = at("snippet.videoOwnerChannelTitle", None)
+    published: str | None = at("contentDetails.videoPublishedAt", None)
 
 
 class _Comment(BaseModel):
     id: _Id
-    text: str = _at("snippet.textDisplay")
-    author: str | None = _at("snippet.authorDisplayName", None)
-    parent: _Id | None = _at("snippet.parentId", None)
-    video: _Id | None = _at("snippet.videoId", None)
-    published: str | None = _at("snippet.publishedAt", None)
-    updated: str | None = _at("snippet.updatedAt", None)
+    text: str = at("snippet.textDisplay")
+    author: str | None = at("snippet.authorDisplayName", None)
+    parent: _Id | None = at("snippet.parentId", None)
+    video: _Id | None = at("snippet.videoId", None)
+    published: str | None = at("snippet.publishedAt", None)
+    updated: str | None = at("snippet.updatedAt", None)
 
 
 class _Thread(BaseModel):
-    video: _Id = _at("snippet.videoId")
-    top: _Comment = _at("snippet.topLevelComment")
-    total: int = _at("snippet.totalReplyCount", 0)
-    replies: tuple[_Comment, ...] = _at("replies.comments", ())
-
-
-_Resource = TypeVar("_Resource", bound=BaseModel)
-
-
-def _each(answer: _Answer, model: type[_Resource]) -> Iterator[_Resource]:
-    """Return what of an answer is as documented, and leave the rest."""
-    for item in answer.items:
-        try:
-            yield model.model_validate(item)
-        except ValidationError:
-            continue
+    video: _Id = at("snippet.videoId")
+    top: _Comment = at("snippet.topLevelComment")
+    total: int = at("snippet.totalReplyCount", 0)
+    replies: tuple[_Comment, ...] = at("replies.comments", ())
 
 
 def _channels(answer: _Answer, raw: Raw) -> Reading:
-    lists = [_ask(_base(raw), "playlistItems", playlistId=one.uploads) for one in _each(answer, _Channel)]
+    lists = [
+        _ask(_base(raw), "playlistItems", playlistId=one.uploads) for one in each(answer.items, _Channel)
+    ]
     if not lists:
         raise Unreadable("YouTube không có kênh này")
     return Reading(leads=tuple(Lead(url, PageRole.LISTING) for url in lists))
@@ -187,7 +173,7 @@ def _channels(answer: _Answer, raw: Raw) -> Reading:
 def _videos(answer: _Answer, raw: Raw) -> Reading:
     model = _Listed if answer.kind == "youtube#playlistItemListResponse" else _Video
     # What is no longer public stays on its playlist, without an owner.
-    videos = [one for one in _each(answer, model) if one.channel or one.title not in _NOT_PUBLIC]
+    videos = [one for one in each(answer.items, model) if one.channel or one.title not in _NOT_PUBLIC]
     leads = (
         Lead(_ask(_base(raw), "commentThreads", videoId=one.id), PageRole.THREAD, _permalink(one.id))
         for one in videos
@@ -218,16 +204,16 @@ def _video_item(video: _Video, raw: Raw) -> Item:
 def _comment_threads(answer: _Answer, raw: Raw) -> Reading:
     items: list[Item] = []
     leads: list[Lead] = []
-    for thread in _each(answer, _Thread):
+    for thread in each(answer.items, _Thread):
         items += (_comment_item(one, thread.video, raw) for one in (thread.top, *thread.replies))
         if len(thread.replies) < thread.total:
             rest = _ask(_base(raw), "comments", parentId=thread.top.id)
             leads.append(Lead(rest, PageRole.THREAD, _permalink(thread.video)))
-    return Reading(tuple(items), (*leads, *_following(answer, raw, _query(raw.url).get("videoId"))))
+    return Reading(tuple(items), (*leads, *_following(answer, raw, parameters(raw.url).get("videoId"))))
 
 
 def _comments(answer: _Answer, raw: Raw, video: str | None) -> Reading:
-    comments = list(_each(answer, _Comment))
+    comments = list(each(answer.items, _Comment))
     video = next((one.video for one in comments if one.video), video or "")
     if comments and not video:
         raise Unreadable("YouTube không nói các bình luận này là của video nào")
@@ -275,12 +261,8 @@ def _following(answer: _Answer, raw: Raw, video: str | None) -> tuple[Lead, ...]
 def _next(answer: _Answer, raw: Raw) -> str | None:
     if not answer.next:
         return None
-    kept = {name: value for name, value in _query(raw.url).items() if name not in _KEYS}
+    kept = {name: value for name, value in parameters(raw.url).items() if name not in _KEYS}
     return canonical_url(f"{raw.url.partition('?')[0]}?{urlencode({**kept, 'pageToken': answer.next})}")
-
-
-def _query(url: str) -> dict[str, str]:
-    return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
 
 
 def _base(raw: Raw) -> str:
