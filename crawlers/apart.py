@@ -9,12 +9,16 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from math import ceil
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from types import TracebackType
+from typing import TypeVar
 
-from crawlers.reading.page import Raw, Reader, Reading, Unreadable
+from crawlers.reading.page import Raw, Unreadable
+
+T = TypeVar("T")
 
 MEMORY = 1_000_000_000
 
@@ -39,7 +43,7 @@ class Apart:
     ) -> None:
         self._end()
 
-    def read(self, reader: Reader, raw: Raw) -> Reading:
+    def read(self, reader: Callable[[Raw], T], raw: Raw) -> T:
         """Return what `reader` makes of a page; raises `Unreadable`, also for a page that takes too much."""
         connection = self._connection or self._begin()
         try:
@@ -50,8 +54,8 @@ class Apart:
             raise Unreadable(f"đọc trang này tốn quá nhiều thời gian hay bộ nhớ (mã {code})") from error
         if isinstance(found, Unreadable):
             raise found
-        reading: Reading = found
-        return reading
+        read: T = found
+        return read
 
     def _begin(self) -> Connection:
         self._connection, theirs = Pipe()

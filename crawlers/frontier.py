@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from crawlers.reading.page import Lead
@@ -213,8 +213,7 @@ def failed(session: Session, page_id: int, now: datetime, reason: str, said: str
 
 def put_off(session: Session, page_ids: Sequence[int], until: datetime) -> None:
     """Ask for pages later, for no fault of theirs: their host rests, or the day's pages are used up."""
-    for page in session.scalars(select(Page).where(Page.id.in_(page_ids))):
-        page.due_at = until
+    session.execute(update(Page).where(Page.id.in_(page_ids)).values(due_at=until))
 
 
 def next_due(session: Session, source_id: int) -> datetime | None:

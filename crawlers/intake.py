@@ -237,9 +237,9 @@ class Intake:
             return run.id
 
     def _keep_counters(self, session: Session, counters: Counter[str]) -> None:
-        session.execute(
-            update(Run).where(Run.id == self.run_id).values(counters=dict(self.counters + counters))
-        )
+        # Done for each page, and no row of it is in the session: nothing there to bring in line.
+        kept = update(Run).where(Run.id == self.run_id).values(counters=dict(self.counters + counters))
+        session.execute(kept, execution_options={"synchronize_session": False})
 
 
 def posts_of(

@@ -17,7 +17,8 @@ from scrapy.http import Response
 from twisted.python.failure import Failure
 
 from crawlers.addresses import Allowed, PublicResolver
-from crawlers.crawl import settings
+from crawlers.apart import Apart
+from crawlers.crawl import TIMEOUT, settings
 from crawlers.fetch import exchanges
 from crawlers.gate import Gate
 from crawlers.hosts import Hosts, PoliteCrawler
@@ -34,6 +35,10 @@ _WHY = {
     "host/private": "địa chỉ không phải của mạng công khai (KIEMTIN_CRAWL_PRIVATE mở mạng nội bộ)",
     "host/resting": "máy chủ đang được nghỉ; thử lại sau mười phút",
     "capture/oversize": "trang quá lớn",
+    "capture/corrupt": "trang được nén sai, không giải nén được",
+    "page/offsite": "trang chuyển hướng sang máy chủ khác",
+    "page/address": "địa chỉ quá dài",
+    "fetch/redirects": "trang chuyển hướng mãi không dứt",
     "source/without_key": "loại nguồn này cần khóa: xem KIEMTIN_YOUTUBE_KEY, KIEMTIN_FACEBOOK_TOKEN",
     "http": "máy chủ không đưa trang này",
     "fetch": "không nối được với máy chủ, hoặc nó không trả lời trọn vẹn",
@@ -106,13 +111,14 @@ def probe(
     found = Probe(address, kind)
     process = AsyncCrawlerProcess(settings(contact))
     logging.getLogger("scrapy").setLevel(logging.WARNING)
-    with ThreadPoolExecutor(1, "probe") as executor:
+    with Apart(TIMEOUT) as apart, ThreadPoolExecutor(1, "probe") as executor:
         hosts = Hosts(records, executor, Gate())
         host = urlsplit(address).netloc
         hosts.load([host])
         crawler = PoliteCrawler(_Spider)
         crawler.hosts = hosts
-        process.crawl(crawler, found=found, key=(keys or {}).get(kind, "") if kind else "")
+        key = (keys or {}).get(kind, "") if kind else ""
+        process.crawl(crawler, found=found, key=key, apart=apart)
         process.start()
         rules = hosts.rules(host)
     if rules is not None:
@@ -126,10 +132,13 @@ def probe(
 class _Spider(scrapy.Spider):
     name = "probe"
 
-    def __init__(self, found: Probe, key: str) -> None:
+    def __init__(self, found: Probe, key: str, apart: Apart) -> None:
         super().__init__()
         self.found = found
         self.key = key
+        # A redirect must not take a key elsewhere, nor what is found there for the page that was asked for.
+        self.allowed_domains = [(urlsplit(found.url).hostname or "").removeprefix("www.")]
+        self.apart = apart
 
     async def start(self) -> AsyncIterator[Any]:
         self.began = time.perf_counter()
@@ -150,10 +159,10 @@ class _Spider(scrapy.Spider):
         raw = Raw(response.body, response.url, last.at, charset_of(response))
         try:
             if found.kind is None:
-                found.kind, found.reading = await asyncio.to_thread(detect, raw)
+                found.kind, found.reading = await asyncio.to_thread(self.apart.read, detect, raw)
             else:
                 read = KINDS[found.kind].reader(PageRole.ROOT)
-                found.reading = await asyncio.to_thread(read, raw)
+                found.reading = await asyncio.to_thread(self.apart.read, read, raw)
         except Unreadable as error:
             found.reason, found.said = "page/unreadable", str(error)
 

@@ -79,6 +79,10 @@ def table_of(progress: Sequence[Progress]) -> Table:
     return table
 
 
+# Of the pages that were answered, those that came to nothing.
+_WRONG = ("page/unreadable", "page/failed", "page/address", "capture/corrupt")
+
+
 def _told(counters: Mapping[str, int]) -> tuple[int, int, int, int]:
     """Return new posts, pages that are as before, pages refused (to us or by us), and errors."""
     new = counters.get("post/new", 0) + counters.get("post/copy", 0)
@@ -89,7 +93,8 @@ def _told(counters: Mapping[str, int]) -> tuple[int, int, int, int]:
         if group in groups and name != "fetch/retried":
             groups[group] += number
     refused = groups["robots"] + groups["host"] + counters.get("capture/oversize", 0)
-    errors = groups["http"] + groups["fetch"] + groups["source"] + counters.get("page/unreadable", 0)
+    errors = groups["http"] + groups["fetch"] + groups["source"]
+    errors += sum(counters.get(name, 0) for name in _WRONG)
     return new, same, refused, errors
 
 

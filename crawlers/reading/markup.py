@@ -28,10 +28,23 @@ def tree(text: str, url: str) -> html.HtmlElement:
         # A hostile page must not make the parser recurse or swell; libxml2 stops at a depth of 256.
         parser = html.HTMLParser(encoding="utf-8", huge_tree=False, recover=True)
         root: html.HtmlElement = html.document_fromstring(text.encode("utf-8"), parser=parser, base_url=url)
-        root.make_links_absolute(_base(root, url), resolve_base_href=False, handle_failures="discard")
+        _make_absolute(root, _base(root, url))
     except (etree.LxmlError, ValueError, RecursionError) as error:
         raise Unreadable(f"HTML hỏng: {error}") from error
     return root
+
+
+def _make_absolute(root: html.HtmlElement, base: str) -> None:
+    """Make absolute the links that readers follow; lxml's own way looks into styles too, and costs more."""
+    for element in _LINKING(root):
+        for name in ("href", "src"):
+            value = element.get(name)
+            if value is None:
+                continue
+            try:
+                element.set(name, urljoin(base, value.strip()))
+            except ValueError:
+                del element.attrib[name]
 
 
 def _base(root: html.HtmlElement, url: str) -> str:
@@ -62,6 +75,7 @@ def visible(element: html.HtmlElement) -> str:
     return re.sub(r"[ \t]*\n\s*", "\n", "".join(parts)).strip()
 
 
+_LINKING = xpath("//*[@href or @src]")
 _UNSEEN = frozenset({"script", "style", "noscript", "template"})
 _BLOCKS = frozenset(
     {"address", "article", "aside", "blockquote", "dd", "div", "dl", "dt", "figcaption", "figure", "footer"}
