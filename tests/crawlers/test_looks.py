@@ -115,7 +115,7 @@ def test_a_flagged_article_is_looked_at_again_and_its_story_is_told(
     pages["/1"] = (200, ARTICLE.format(HARMFUL[0].replace("ba ngày", "hai ngày")))
     assert look(records, tmp_path, entries, 18 * hour)["look/edited"] == 1
     work(records)  # what was edited is scored, and watched anew
-    pages["/1"] = (503, "")
+    pages["/1"] = (403, "")
     assert look(records, tmp_path, entries, hour)["look/unreachable"] == 1
     pages["/1"] = (410, "")
     assert look(records, tmp_path, entries, day)["look/deleted"] == 1
