@@ -10,7 +10,6 @@ from urllib.parse import urljoin
 
 from lxml import etree, html
 
-from crawlers.canonical import same_host
 from crawlers.reading.charset import decode
 from crawlers.reading.page import Raw, Unreadable
 
@@ -48,11 +47,10 @@ def _make_absolute(root: html.HtmlElement, base: str) -> None:
 
 
 def _base(root: html.HtmlElement, url: str) -> str:
-    """Return what relative links are relative to; a page does not make them those of another host."""
+    """Return what relative links are relative to: as in a browser, also where that is another host."""
     for named in root.xpath("//base/@href")[:1]:
         with suppress(ValueError):
-            base = urljoin(url, str(named).strip())
-            return base if same_host(base, url) else url
+            return urljoin(url, str(named).strip())
     return url
 
 

@@ -17,6 +17,7 @@ from crawlers.reading.articles import read_article
 from crawlers.reading.charset import decode
 from crawlers.reading.feeds import read_feed
 from crawlers.reading.forums import read_forum
+from crawlers.reading.markup import tree_of
 from crawlers.reading.page import LARGEST, Item, Raw, Reading, Unreadable
 from tests.conftest import shared
 
@@ -206,3 +207,18 @@ def test_a_feed_is_never_taken_for_a_file_or_an_address(tmp_path: Path) -> None:
     )
     with pytest.raises(Unreadable):
         read_feed(page_of(str(secret).encode()))
+
+
+@pytest.mark.parametrize(
+    ("base", "link"),
+    [
+        ("", "https://f.example/threads/x.php"),
+        ("<base href='/dien-dan/'>", "https://f.example/dien-dan/x.php"),
+        ("<base href='https://khac.example/'>", "https://khac.example/x.php"),
+        ("<base href='http://[/'>", "https://f.example/threads/x.php"),
+    ],
+)
+def test_links_are_relative_to_what_the_page_says(base: str, link: str) -> None:
+    body = f"<html><head>{base}</head><body><a href=' x.php '>a</a><a href='http://[/'>b</a></body></html>"
+    root = tree_of(page_of(body.encode(), "https://f.example/threads/1"))
+    assert root.xpath("//a/@href") == [link]
