@@ -9,7 +9,7 @@ from urllib.parse import urldefrag, urlsplit
 
 from scrapy.http import Response
 
-from crawlers.fetch import TOO_MANY_SECONDS, retry_after
+from crawlers.fetch import heed
 from crawlers.hosts import Hosts
 from crawlers.reach import HOPS, Answer, NotReached, Reach
 from crawlers.robots import Rules, rules_of
@@ -17,7 +17,6 @@ from crawlers.robots import Rules, rules_of
 _HEADERS = (("Accept", "text/html,application/xhtml+xml,*/*;q=0.5"), ("Accept-Language", "vi"))
 _WEB_PAGES = ("text/html", "application/xhtml+xml")
 _GONE = frozenset({404, 410})
-_BUSY = frozenset({429, 503})
 
 
 class CannotShow(Exception):
@@ -86,9 +85,9 @@ async def _ask_rules(hosts: Hosts, reach: Reach, url: str) -> Rules:
 async def _check(hosts: Hosts, host: str, answer: Answer) -> None:
     """Raise `CannotShow` unless an answer is a page; a host that is busy is left alone."""
     status, media_type = answer.exchange.status, answer.header("content-type")
-    if status in _BUSY:
-        busy = Response(answer.exchange.url, headers={"Retry-After": answer.header("retry-after")})
-        await hosts.rest(host, max(TOO_MANY_SECONDS, retry_after(busy, datetime.now(UTC))))
+    headers = {"Retry-After": answer.header("retry-after")}
+    said = Response(answer.exchange.url, status=status, headers=headers)
+    await heed(hosts, host, said, datetime.now(UTC))
     if status in _GONE:
         raise CannotShow(f"Trang không còn: máy chủ trả lời {status}.")
     if status != 200:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -19,10 +20,11 @@ from scrapy.exceptions import DownloadCancelledError
 from scrapy.http import Response
 
 from crawlers.addresses import PrivateAddress, PublicResolver, literal
+from crawlers.robots import directives
 from store.archived import Exchange
 
 if TYPE_CHECKING:
-    from crawlers.hosts import PoliteCrawler
+    from crawlers.hosts import Hosts, PoliteCrawler
 
 # What a host is left alone for when it says "too many requests" and not for how long.
 TOO_MANY_SECONDS = 30.0
@@ -68,8 +70,7 @@ class PoliteHandler(HTTP11DownloadHandler):
             await hosts.failed(host)
         else:
             hosts.answered(host)
-        if response.status in _BUSY:
-            await hosts.rest(host, max(TOO_MANY_SECONDS, retry_after(response, at)))
+        await heed(hosts, host, response, at)
         codings = b",".join(response.headers.getlist("Content-Encoding")).split(b",")
         if len(codings) > MOST_CODINGS:
             raise DownloadCancelledError(f"{request.url} is packed {len(codings)} times")
@@ -106,6 +107,29 @@ class _Factory(_LenientHTTP11ClientFactory):
 def exchanges(response: Response) -> tuple[Exchange, ...]:
     """Return how a response came: redirects and failed attempts first, itself last."""
     return tuple(response.meta.get(_EXCHANGES, ()))
+
+
+def came(chain: Sequence[Exchange], robots: dict[str, Any] | None, body: bytes) -> dict[str, Any]:
+    """Return what a capture says beside the page: who answered, how it was reached, by which rules."""
+    *before, last = chain
+    return {
+        "ip": last.ip,
+        "certificate": last.certificate,
+        "robots": robots,
+        "directives": directives_of(last, body),
+        "before": [{"url": one.url, "status": one.status, "at": one.at.isoformat()} for one in before],
+    }
+
+
+def directives_of(answer: Exchange, body: bytes) -> list[str]:
+    """Return what an answer, whose `body` is unpacked, asks of those who keep it."""
+    return directives((value for name, value in answer.headers if name.lower() == "x-robots-tag"), body)
+
+
+async def heed(hosts: Hosts, host: str, response: Response, at: datetime) -> None:
+    """Leave a host alone that says it is busy, for as long as it asks."""
+    if response.status in _BUSY:
+        await hosts.rest(host, max(TOO_MANY_SECONDS, retry_after(response, at)))
 
 
 def retry_after(response: Response, now: datetime) -> float:

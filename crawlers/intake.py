@@ -98,10 +98,8 @@ class Intake:
         now = datetime.now(UTC)
         content_hash = hashlib.sha256(fetched.body).hexdigest()
         payload = hashlib.sha256(fetched.chain[-1].body).hexdigest()
-        known = self._known(fetched.url, content_hash)
-        original = None
-        if known is not None and known.detail.get("payload") == payload:
-            original = Original(known.url, known.at, payload)
+        known = self._known(fetched.url, content_hash, payload)
+        original = Original(known.url, known.at, payload) if known is not None else None
         stored = None if original and not reading.items else self.archive.exchange(fetched.chain, original)
         counters = Counter({"capture/unchanged" if original else "capture/stored": 1})
         with self.records.write() as session:
@@ -119,15 +117,17 @@ class Intake:
                     length=stored.length,
                     detail={**fetched.detail, "payload": payload},
                     page_id=page.page_id if page else None,
-                    same_as=known.id if original and known else None,
+                    same_as=known.id if known is not None else None,
                 )
                 session.add(capture)
                 session.flush()
             note(session, urlsplit(fetched.url).netloc, asked_at=now)
-            holder = known.id if original and known else capture.id if capture else 0
+            holder = known or capture
             items = [item for item in reading.items if not _is_older(item.published, since)]
             counters["post/older"] += len(reading.items) - len(items)
-            posts = list(posts_of(items, holder, self.source.language, counters))
+            posts = list(
+                posts_of(items, holder.id if holder is not None else 0, self.source.language, counters)
+            )
             accepted = ingest.accept(session, self.source.id, posts, self.keys, now)
             counters += ingest.tally(accepted)
             if page is not None and page.watched:
@@ -191,14 +191,15 @@ class Intake:
                 session, audit.SYSTEM, "crawl.finished", f"run:{run.id}", state=state, counters=run.counters
             )
 
-    def _known(self, url: str, content_hash: str) -> Capture | None:
-        """Return the capture that holds the bytes of the last one of this URL, if they are the same."""
+    def _known(self, url: str, content_hash: str, payload: str) -> Capture | None:
+        """Return the capture that holds the bytes of the last one of this URL, if they were sent again."""
         last = select(Capture).where(Capture.url == url).order_by(Capture.id.desc()).limit(1)
         with self.records.read() as session:
             capture = session.scalar(last)
             if capture is None or capture.sha256 != content_hash:
                 return None
-            return session.get(Capture, capture.same_as) if capture.same_as else capture
+            holder = session.get_one(Capture, capture.same_as) if capture.same_as else capture
+        return holder if holder.detail.get("payload") == payload else None
 
     def _follow(
         self,

@@ -72,7 +72,7 @@ class FailClosedRobots:
         if not rules.allows(request.url):
             raise RobotsForbidden(request.url)
         self._hosts.gate.slow(host, rules.seconds_apart)
-        request.meta["robots"] = {"status": rules.status, "at": rules.at.isoformat(), "allows": True}
+        request.meta["robots"] = rules.allowance
 
     async def _rules(self, url: str, host: str) -> Rules:
         kept = self._hosts.rules(host)

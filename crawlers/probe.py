@@ -19,12 +19,11 @@ from twisted.python.failure import Failure
 from crawlers.addresses import Allowed, PublicResolver
 from crawlers.apart import Apart
 from crawlers.crawl import TIMEOUT, settings
-from crawlers.fetch import exchanges
+from crawlers.fetch import directives_of, exchanges
 from crawlers.gate import Gate
 from crawlers.hosts import Hosts, PoliteCrawler
 from crawlers.kinds import KINDS, detect
 from crawlers.reading.page import Raw, Reading, Unreadable
-from crawlers.robots import directives
 from crawlers.spider import charset_of, reason_of, request_of
 from store.records import Records
 from store.vocabulary import PageRole, SourceKind
@@ -154,8 +153,7 @@ class _Spider(scrapy.Spider):
         found.seconds = time.perf_counter() - self.began
         found.url, found.status, found.ip, found.size = last.url, last.status, last.ip, len(response.body)
         found.media_type = (response.headers.get("Content-Type") or b"").decode("latin-1")
-        tags = (value.decode("latin-1") for value in response.headers.getlist("X-Robots-Tag"))
-        found.directives = directives(tags, response.body)
+        found.directives = directives_of(last, response.body)
         raw = Raw(response.body, response.url, last.at, charset_of(response))
         try:
             if found.kind is None:

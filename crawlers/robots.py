@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 from protego import Protego
 from scrapy.exceptions import IgnoreRequest
@@ -52,6 +53,11 @@ class Rules:
         return self.status is not None and (
             self.status == 200 or (400 <= self.status < 500 and self.status != _TOO_MANY)
         )
+
+    @property
+    def allowance(self) -> dict[str, Any]:
+        """What a capture keeps of the rules that let it be made."""
+        return {"status": self.status, "at": self.at.isoformat(), "allows": True}
 
     @cached_property
     def _parsed(self) -> Protego:

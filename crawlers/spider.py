@@ -20,14 +20,14 @@ from twisted.python.failure import Failure
 
 from crawlers.addresses import PrivateAddress
 from crawlers.apart import Apart
-from crawlers.fetch import exchanges
+from crawlers.fetch import came, exchanges
 from crawlers.frontier import FIRST, Due
 from crawlers.gate import HostResting
 from crawlers.intake import Fetched, Intake
 from crawlers.kinds import KINDS, Credential, address
 from crawlers.obey import OffSite, TooLong
 from crawlers.reading.page import Raw, Reading, Unreadable
-from crawlers.robots import RobotsForbidden, RobotsUnreachable, directives
+from crawlers.robots import RobotsForbidden, RobotsUnreachable
 from store.archived import Exchange
 from store.tables import Source
 from store.vocabulary import PageRole, SourceKind
@@ -158,7 +158,9 @@ class SourceSpider(scrapy.Spider):
         self, response: Response, chain: Sequence[Exchange], reading: Reading, page: Due | None
     ) -> list[scrapy.Request]:
         media_type = (response.headers.get("Content-Type") or b"").replace(b"\0", b" ").decode("latin-1")
-        fetched = Fetched(media_type, response.body, chain, _came(response, chain))
+        fetched = Fetched(
+            media_type, response.body, chain, came(chain, response.meta.get("robots"), response.body)
+        )
         due = await self._aside(
             lambda: self.intake.take(fetched, reading, page, revisit=self.plan.revisit, since=self.plan.since)
         )
@@ -222,20 +224,6 @@ _REASONS: dict[type[BaseException], str] = {
     zlib.error: "capture/corrupt",
     EOFError: "capture/corrupt",
 }
-
-
-def _came(response: Response, chain: Sequence[Exchange]) -> dict[str, Any]:
-    """Return what a capture says beside the page: who answered, how it was reached, by which rules."""
-    *before, last = chain
-    return {
-        "ip": last.ip,
-        "certificate": last.certificate,
-        "robots": response.meta.get("robots"),
-        "directives": directives(
-            (value.decode("latin-1") for value in response.headers.getlist("X-Robots-Tag")), response.body
-        ),
-        "before": [{"url": one.url, "status": one.status, "at": one.at.isoformat()} for one in before],
-    }
 
 
 def reason_of(error: BaseException | None) -> str:

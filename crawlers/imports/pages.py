@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from crawlers.fetch import directives_of
 from crawlers.imports import job, warc
 from crawlers.imports.job import Job, Outcome, Progress
 from crawlers.imports.rows import FileUnreadable
@@ -21,7 +22,6 @@ from crawlers.imports.warc import Entry, Page
 from crawlers.intake import posts_of
 from crawlers.kinds import read_any
 from crawlers.reading.page import Item, Reading, Unreadable
-from crawlers.robots import directives
 from store import audit, ingest
 from store.archive import Archive
 from store.archived import Stored
@@ -191,8 +191,8 @@ def _archived(archive: Archive, page: Page) -> Stored:
 def _capture(entry: Entry, page: Page, stored: Stored, plan: Plan, source_id: int) -> Capture:
     detail: dict[str, Any] = {"file": plan.path.name, "record": entry.number}
     if (sent := page.exchange) is not None:
-        tags = (value for name, value in sent.headers if name.lower() == "x-robots-tag")
-        detail |= {"ip": sent.ip, "directives": directives(tags, page.body), "payload": stored.sha256}
+        found = directives_of(sent, page.body)
+        detail |= {"ip": sent.ip, "directives": found, "payload": stored.sha256}
     return Capture(
         source_id=source_id,
         url=page.url,

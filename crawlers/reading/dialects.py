@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
-from lxml import etree, html
+from lxml import html
 
 from crawlers.canonical import thread_url
+from crawlers.reading.markup import xpath
 
 Path = Callable[[html.HtmlElement], list[Any]]
 
@@ -48,7 +49,7 @@ def path(expression: str) -> Path:
     """
     expression = re.sub(r"(?<=[\[( ])\.([a-zA-Z][\w-]*)", _CLASS, expression)
     expression = re.sub(r"(^|[(| ])//", r"\1/descendant::", expression.replace(".//", "descendant::"))
-    return cast(Path, etree.XPath(expression, smart_strings=False))
+    return xpath(expression)
 
 
 _CLASS = r"contains(concat(' ', normalize-space(@class), ' '), ' \1 ')"

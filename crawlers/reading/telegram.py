@@ -7,15 +7,14 @@ documentation describes. Tested against a local server that answers so, not agai
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
-from lxml import etree, html
+from lxml import html
 
 from crawlers.canonical import canonical_url
 from crawlers.reading.dates import moment
-from crawlers.reading.markup import tree_of, visible
+from crawlers.reading.markup import tree_of, visible, xpath
 from crawlers.reading.page import Item, Raw, Reading, Unreadable
 from store.text import normalise
 from store.vocabulary import PostKind
@@ -41,35 +40,31 @@ def _with_class(name: str) -> str:
     return f"contains(concat(' ', normalize-space(@class), ' '), ' {name} ')"
 
 
-def _finder(path: str) -> Callable[[html.HtmlElement], list[Any]]:
-    return cast("Callable[[html.HtmlElement], list[Any]]", etree.XPath(path, smart_strings=False))
-
-
 _REPLY = f"*[{_with_class('tgme_widget_message_reply')}]"
 _TEXT = f"*[{_with_class('tgme_widget_message_text')}]"
-_FIND_MESSAGES = _finder(f"//*[@data-post and {_with_class('tgme_widget_message')}]")
-_FIND_HISTORY = _finder(f"//*[{_with_class('tgme_channel_history')}]")
-_FIND_OLDER = _finder(
+_FIND_MESSAGES = xpath(f"//*[@data-post and {_with_class('tgme_widget_message')}]")
+_FIND_HISTORY = xpath(f"//*[{_with_class('tgme_channel_history')}]")
+_FIND_OLDER = xpath(
     f"//link[@rel='prev']/@href | //a[@data-before and {_with_class('tme_messages_more')}]/@href"
 )
-_FIND_BODIES = _finder(f".//{_TEXT}[not(ancestor::{_TEXT} or ancestor::{_REPLY})]")
-_FIND_POLL = _finder(
+_FIND_BODIES = xpath(f".//{_TEXT}[not(ancestor::{_TEXT} or ancestor::{_REPLY})]")
+_FIND_POLL = xpath(
     f".//*[{_with_class('tgme_widget_message_poll_question')} or"
     f" {_with_class('tgme_widget_message_poll_option_text')}]"
 )
-_FIND_QUOTES = _finder(".//blockquote[not(ancestor::blockquote)]")
-_FIND_REPLIED = _finder(f".//{_REPLY}//{_TEXT}")
-_FIND_REPLY_LINK = _finder(f".//{_REPLY}/@href")
-_FIND_FORWARD_LINK = _finder(f".//a[{_with_class('tgme_widget_message_forwarded_from_name')}]/@href")
-_FIND_AUTHOR = _finder(f".//*[{_with_class('tgme_widget_message_from_author')}]")
-_FIND_OWNER = _finder(f".//*[{_with_class('tgme_widget_message_owner_name')}]")
-_FIND_TIME = _finder(".//time/@datetime")
-_FIND_VIEWS = _finder(f".//*[{_with_class('tgme_widget_message_views')}]")
+_FIND_QUOTES = xpath(".//blockquote[not(ancestor::blockquote)]")
+_FIND_REPLIED = xpath(f".//{_REPLY}//{_TEXT}")
+_FIND_REPLY_LINK = xpath(f".//{_REPLY}/@href")
+_FIND_FORWARD_LINK = xpath(f".//a[{_with_class('tgme_widget_message_forwarded_from_name')}]/@href")
+_FIND_AUTHOR = xpath(f".//*[{_with_class('tgme_widget_message_from_author')}]")
+_FIND_OWNER = xpath(f".//*[{_with_class('tgme_widget_message_owner_name')}]")
+_FIND_TIME = xpath(".//time/@datetime")
+_FIND_VIEWS = xpath(f".//*[{_with_class('tgme_widget_message_views')}]")
 # The words beside the time, without the signature that stands among them.
-_FIND_META = _finder(f".//*[{_with_class('tgme_widget_message_meta')}]/text()")
-_FIND_LINKS = _finder(".//a/@href")
-_FIND_PHOTOS = _finder(f".//*[{_with_class('tgme_widget_message_photo_wrap')}]/@style")
-_FIND_FILES = _finder(".//video/@src | .//audio/@src")
+_FIND_META = xpath(f".//*[{_with_class('tgme_widget_message_meta')}]/text()")
+_FIND_LINKS = xpath(".//a/@href")
+_FIND_PHOTOS = xpath(f".//*[{_with_class('tgme_widget_message_photo_wrap')}]/@style")
+_FIND_FILES = xpath(".//video/@src | .//audio/@src")
 
 
 def address(url: str) -> str:

@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session
 
 from crawlers.gate import HostResting
 from crawlers.hosts import note
-from crawlers.robots import directives
 from kiemtin.work.station import Resting, Taking
 from store import audit, tasks
 from store.archive import Archive
@@ -160,14 +159,20 @@ def _keep(archive: Archive, shown: Shown) -> _Kept:
 
 
 def _record(session: Session, source_id: int, post_id: int, shown: Shown, kept: _Kept) -> Rendering:
+    from crawlers.fetch import came
+
     page = shown.arrival.page
     url = page.exchange.url
+    chain = [answer.exchange for answer in shown.arrival.chain]
     view = {"browser": shown.browser, "viewport": shown.viewport}
     # Without `payload`: a crawl must not take it for its own capture of this page.
     main = Capture(
         url=url, at=page.exchange.at, status=page.exchange.status, media_type=page.header("content-type"),
         sha256=hashlib.sha256(page.body).hexdigest(),
-        detail={**_came(shown), **view, "resources": _places(shown, kept)},
+        detail={
+            **came(chain, shown.arrival.rules.allowance, page.body), **view,
+            "refused": dict(shown.refused), "resources": _places(shown, kept),
+        },
         **_at(source_id, kept.page),
     )  # fmt: skip
     session.add(main)
@@ -205,18 +210,3 @@ def _places(shown: Shown, kept: _Kept) -> list[dict[str, Any]]:
         {"url": one.url, "warc": stored.warc, "offset": stored.offset, "length": stored.length}
         for one, stored in zip(shown.resources, kept.resources, strict=True)
     ]
-
-
-def _came(shown: Shown) -> dict[str, Any]:
-    """Return what the capture says beside the page, as that of a crawl does, and what was not fetched."""
-    *before, last = (answer.exchange for answer in shown.arrival.chain)
-    rules = shown.arrival.rules
-    tags = (value for name, value in last.headers if name.lower() == "x-robots-tag")
-    return {
-        "ip": last.ip,
-        "certificate": last.certificate,
-        "robots": {"status": rules.status, "at": rules.at.isoformat(), "allows": True},
-        "directives": directives(tags, shown.arrival.page.body),
-        "before": [{"url": one.url, "status": one.status, "at": one.at.isoformat()} for one in before],
-        "refused": dict(shown.refused),
-    }
