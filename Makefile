@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-engines lint types bench docs clean lock screenshot
+.PHONY: help setup run train test test-engines lint types bench docs clean lock screenshot
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,8 @@ setup: $(VENV)/run.stamp ## make the virtual environment and install what runnin
 
 run: setup ## crawl the sample site, score it, and open the desk on http://127.0.0.1:8000 (PORT=… changes it)
 	@$(BIN)/kiemtin demo --port $(PORT)
+
+train: $(VENV)/train.stamp ## install what training and its tests need (torch, CPU build)
 
 test: $(VENV)/dev.stamp ## install what tests need and run them all
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -40,7 +42,7 @@ screenshot: $(VENV)/dev.stamp ## make the pictures of the README from a demo of 
 	@$(BIN)/python docs/screenshot.py
 
 lock: $(VENV)/dev.stamp ## write the versions that are installed and tested into requirements.lock
-	@$(BIN)/python -m pip freeze --exclude-editable --exclude kiemtin --exclude uv > requirements.lock
+	@$(BIN)/python -m pip freeze --exclude-editable --exclude kiemtin --exclude uv --exclude torch > requirements.lock
 
 clean: ## remove what was built; var/ with its data stays
 	rm -rf $(VENV) build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
@@ -60,4 +62,9 @@ $(VENV)/run.stamp: pyproject.toml requirements.lock | $(BIN)/python
 $(VENV)/dev.stamp: $(VENV)/run.stamp
 	@echo "Installing what tests and checks need…"
 	@$(PIP) install --constraint requirements.lock --editable '.[dev]'
+	@touch $@
+
+$(VENV)/train.stamp: $(VENV)/dev.stamp
+	@echo "Installing what training needs (torch is some 200 MB)…"
+	@$(PIP) install --constraint requirements.lock --editable '.[train]'
 	@touch $@

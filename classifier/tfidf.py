@@ -1,4 +1,4 @@
-"""The TF-IDF and logistic regression model: small, quick, and its weights can be read."""
+"""The linear model: TF-IDF and logistic regression, small and quick; its scores can be taken apart."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 from scipy.special import expit
 
 import models
-from classifier.features import Block, occurrences
+from classifier.features import Vocabulary, grams
 from classifier.model import Floats, Scores, Span
 
 _BATCH = 256
@@ -29,14 +27,14 @@ def heads() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class TfidfModel:
-    """Weights (f, 22) and intercepts (22,) over the features of its blocks.
+    """Weights (f, 22) and intercepts (22,) over the features of its vocabulary.
 
     `calibration` (22, 2) is a slope and an offset for each head (Platt, 1999), fitted out of fold, so
     that a probability means what it says on posts like those it was fitted on.
     """
 
     name: str
-    blocks: tuple[Block, ...]
+    vocabulary: Vocabulary = field(repr=False)
     weights: NDArray[np.float32] = field(repr=False)
     intercepts: NDArray[np.float32] = field(repr=False)
     calibration: NDArray[np.float32] = field(repr=False)
@@ -47,41 +45,30 @@ class TfidfModel:
         try:
             about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
             with np.load(folder / "weights.npz", allow_pickle=False) as stored:
-                arrays = {name: stored[name].astype(np.float32) for name in stored.files}
+                arrays = {name: stored[name] for name in stored.files}
             if tuple(about["heads"]) != heads():
                 raise models.DataError(f"Mô hình {folder}: nhãn không khớp labels.yaml; huấn luyện lại.")
-            blocks = []
-            for index, block in enumerate(about["blocks"]):
-                terms = (folder / block["terms"]).read_text(encoding="utf-8").split("\n")
-                blocks.append(Block(block["kind"], tuple(terms), arrays[f"idf_{index}"]))
-            size = sum(len(block.terms) for block in blocks)
-            if arrays["weights"].shape != (size, len(heads())):
+            hashes, weights = arrays["hashes"], arrays["weights"].astype(np.float32)
+            if weights.shape != (len(hashes), len(heads())) or len(arrays["idf"]) != len(hashes):
                 raise models.DataError(f"Mô hình {folder}: số đặc trưng và số trọng số không khớp.")
+            vocabulary = Vocabulary(hashes, arrays["kinds"], arrays["idf"].astype(np.float32))
+            return cls(about["name"], vocabulary, weights, arrays["intercepts"], arrays["calibration"])
         except (OSError, ValueError, KeyError, BadZipFile) as error:
             raise models.DataError(f"Không đọc được mô hình {folder}: {error}") from error
-        return cls(
-            about["name"], tuple(blocks), arrays["weights"], arrays["intercepts"], arrays["calibration"]
-        )
 
     def save(self, folder: Path) -> None:
-        """Write the model to `folder` as JSON, terms and float16 arrays: nothing that runs when read."""
+        """Write the model to `folder` as JSON and arrays, weights in float16: nothing that runs when read."""
         folder.mkdir(parents=True, exist_ok=True)
-        described = []
-        arrays: dict[str, Any] = {
-            f"idf_{i}": block.idf.astype(np.float16) for i, block in enumerate(self.blocks)
-        }
-        for block in self.blocks:
-            file = f"terms_{block.kind}.txt"
-            (folder / file).write_text("\n".join(block.terms), encoding="utf-8")
-            described.append({"kind": block.kind, "terms": file})
         np.savez_compressed(
             folder / "weights.npz",
+            hashes=self.vocabulary.hashes,
+            kinds=self.vocabulary.kinds,
+            idf=self.vocabulary.idf.astype(np.float16),
             weights=self.weights.astype(np.float16),
             intercepts=self.intercepts,
             calibration=self.calibration,
-            **arrays,
         )
-        about = {"name": self.name, "heads": heads(), "blocks": described}
+        about = {"kind": "tfidf", "name": self.name, "heads": heads()}
         (folder / "model.json").write_text(
             json.dumps(about, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
         )
@@ -89,8 +76,7 @@ class TfidfModel:
     def logits(self, texts: Sequence[str]) -> Floats:
         """Return the uncalibrated scores, (n, 22)."""
         parts = [
-            sparse.hstack([block.transform(texts[i : i + _BATCH]) for block in self.blocks]).tocsr()
-            @ self.weights
+            self.vocabulary.transform(texts[i : i + _BATCH]) @ self.weights
             for i in range(0, len(texts), _BATCH)
         ]
         found = np.vstack(parts) if parts else np.zeros((0, len(heads())))
@@ -98,6 +84,10 @@ class TfidfModel:
 
     def score(self, texts: Sequence[str]) -> Scores:
         return to_scores(self.logits(texts), self.calibration)
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Return (n, 0): counted words have no place among meanings."""
+        return np.zeros((len(texts), 0), np.float32)
 
     def spans(self, text: str, limit: int = 8) -> tuple[Span, ...]:
         gained = self._gains(text)
@@ -130,22 +120,20 @@ class TfidfModel:
 
     def _gains(self, text: str) -> NDArray[np.float64]:
         """Return what each character added to each head, (len(text), 22): the linear model taken apart."""
-        gains = np.zeros((len(text), self.weights.shape[1]))
-        base = 0
-        for block in self.blocks:
-            row = block.transform([text])
-            values = dict(zip(row.indices, row.data, strict=True))
-            seen: dict[int, list[tuple[int, int]]] = {}
-            for start, end, term in occurrences(block.kind, text):
-                index = block.vocabulary.get(term)
-                if index is not None and index in values:
-                    seen.setdefault(index, []).append((start, end))
-            for index, places in seen.items():
-                each = values[index] * self.weights[base + index] / len(places)
-                for start, end in places:
-                    gains[start:end] += each / max(1, end - start)
-            base += len(block.terms)
-        return gains
+        found = grams([text])
+        at = self.vocabulary.places(found)
+        known = np.flatnonzero(at >= 0)
+        at, start, end = at[known], found.start[known], found.end[known]
+        row = self.vocabulary.transform([text])
+        worth = np.zeros(len(self.vocabulary))
+        worth[row.indices] = row.data
+        often = np.bincount(at, minlength=len(self.vocabulary))
+        # A feature's part of the score is shared by its occurrences, and of each by its characters.
+        each = self.weights[at] * (worth[at] / often[at] / np.maximum(1, end - start))[:, None]
+        edges = np.zeros((len(text) + 1, self.weights.shape[1]))
+        np.add.at(edges, start, each)
+        np.add.at(edges, end, -each)
+        return np.cumsum(edges, axis=0)[:-1]
 
 
 def to_scores(logits: Floats, calibration: NDArray[np.float32]) -> Scores:

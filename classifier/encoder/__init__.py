@@ -1,0 +1,1 @@
+"""Runs an encoder: text to windows of tokens, windows through the network, vectors to sentences."""
