@@ -12,6 +12,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from review.errors import ReviewError
+from review.permissions import Person
 from store import audit
 from store.records import Records, lock
 from store.tables import User, UserSession
@@ -166,6 +167,14 @@ def _refusal(session: Session, user: User | None, password: str, at: datetime) -
         user.password_hash = _HASHER.hash(password)
     audit.append(session, f"user:{user.id}", "signin.ok", f"user:{user.id}")
     return None
+
+
+def person_of(session: Session, login: str) -> Person:
+    """Return the person of a login who may act; raises `NoSuchUser`, also for one locked out."""
+    user = _user(session, login.strip().lower())
+    if not user.active:
+        raise NoSuchUser(login=login)
+    return Person(user.id, Role(user.role))
 
 
 def one_time_password(choose: Callable[[str], str] = secrets.choice) -> str:

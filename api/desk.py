@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from search.engine import SearchEngine
 from store.archive import Archive
 from store.keys import Keys
 from store.records import Records
+
+if TYPE_CHECKING:
+    from classifier.model import Model
 
 
 def utc_now() -> datetime:
@@ -33,7 +38,10 @@ class Desk:
 
     `try_source` fetches a page of a source by its name and returns `crawlers.probe.Probe.to_dict`; it raises
     `ValueError` where it cannot. None where nothing is crawled from. Without a
-    `hotline` no reports are taken.
+    `hotline` no reports are taken. `model_folder` is that of the model, None for the
+    shipped one; `load_model` gives one that is loaded already. `cache` is a folder for what can be made
+    again. `provinces` are the codes of those that the installation is for: its queue opens with what
+    concerns them.
     """
 
     records: Records
@@ -42,5 +50,16 @@ class Desk:
     secure_cookies: bool = False
     metrics_token: str = field(default="", repr=False)
     hotline: Hotline | None = None
+    model_folder: Path | None = None
+    load_model: Callable[[], Model] | None = None
+    cache: Path | None = None
     clock: Callable[[], datetime] = utc_now
     try_source: Callable[[str], dict[str, Any]] | None = None
+    provinces: tuple[str, ...] = ()
+
+    @cached_property
+    def model(self) -> Model:
+        """The model that explains, loaded when it is first asked for; raises `models.DataError`."""
+        from classifier.load import load
+
+        return self.load_model() if self.load_model else load(self.model_folder)

@@ -9,8 +9,12 @@ from starlette.exceptions import HTTPException
 
 from api.accounts import BadLogin, Locked, LoginTaken, NoSuchUser, SignInFailed, WeakPassword
 from api.auth import ForeignRequest, MustChangePassword, NotSignedIn
+from api.claims import ClaimRefused, NoClaim
+from api.drift import NoTrainingScores
 from api.pictures import NoPicture
 from api.pipeline import NoSuchTask
+from api.policy import BadPolicy, NoneInForce, NoPolicy
+from api.region import NoSuchProvince
 from api.sources import NoSuchSource
 from review.errors import (
     CorrectionNeeded,
@@ -34,7 +38,14 @@ _STATUS: dict[type[Exception], int] = {
     Locked: 429,
     NoSuchTask: 404,
     NoSuchSource: 404,
+    NoClaim: 404,
+    ClaimRefused: 422,
+    NoSuchProvince: 404,
     NoPicture: 404,
+    NoPolicy: 404,
+    NoneInForce: 404,
+    BadPolicy: 422,
+    NoTrainingScores: 404,
     NotSignedIn: 401,
     MustChangePassword: 403,
     ForeignRequest: 403,

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AfterValidator, BaseModel
 
-from api import accounts, auth, pictures, pipeline, schemas, views
+from api import accounts, auth, pictures, pipeline, region, schemas, views
 from api import sources as source_room
 from api.auth import SignedIn, Who, desk_of
 from review import case_page, decision, queue
@@ -97,29 +97,29 @@ def change_password(
 
 
 @router.get("/lanes")
-def lanes(request: Request, who: Who) -> dict[str, int]:
+def lanes(request: Request, who: Who, region: region.Asked) -> dict[str, int]:
     desk = desk_of(request)
     with desk.records.read() as session:
-        return queue.lanes(session, who.person, desk.clock())
+        return queue.lanes(session, who.person, desk.clock(), region)
 
 
 @router.get("/queue")
 def listing(
-    request: Request, who: Who, lane: str = queue.ALL,
+    request: Request, who: Who, region: region.Asked, lane: str = queue.ALL,
     offset: Annotated[int, Query(ge=0)] = 0, limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> list[schemas.QueueRow]:  # fmt: skip
     desk = desk_of(request)
     with desk.records.read() as session:
-        cases = queue.listing(session, who.person, lane, desk.clock(), offset, limit)
+        cases = queue.listing(session, who.person, lane, desk.clock(), offset, limit, region)
         return [schemas.QueueRow.of(case) for case in cases]
 
 
 @router.post("/lanes/{lane}/next")
-def lease_next(request: Request, who: Who, lane: str) -> schemas.LeaseAnswer | None:
+def lease_next(request: Request, who: Who, lane: str, region: region.Asked) -> schemas.LeaseAnswer | None:
     """Lease the next case of a lane; null when none is left."""
     desk = desk_of(request)
     with desk.records.write() as session:
-        lease = queue.lease_next(session, who.person, lane, desk.clock())
+        lease = queue.lease_next(session, who.person, lane, desk.clock(), region)
     return schemas.LeaseAnswer.of(lease) if lease else None
 
 
@@ -207,6 +207,7 @@ class Asked(BaseModel):
     kind: list[str] = []
     act: list[str] = []
     harm: list[str] = []
+    province: list[str] = []
     state: list[str] = []
     flagged: bool | None = None
     protected: bool | None = None
@@ -221,9 +222,9 @@ class Asked(BaseModel):
         """Return the question for the engine."""
         return Question(
             text=self.q[:500], sources=tuple(self.source), kinds=tuple(self.kind), acts=tuple(self.act),
-            harms=tuple(self.harm), states=tuple(self.state), flagged=self.flagged, protected=self.protected,
-            uncertain=self.uncertain, since=self.since, until=self.until, after=self.after,
-            limit=self.limit, order=self.order,
+            harms=tuple(self.harm), provinces=tuple(self.province), states=tuple(self.state),
+            flagged=self.flagged, protected=self.protected, uncertain=self.uncertain, since=self.since,
+            until=self.until, after=self.after, limit=self.limit, order=self.order,
         )  # fmt: skip
 
 

@@ -17,6 +17,8 @@ MODULES = {
     "import": "bench.import_posts",
     "extract": "bench.extract",
     "crawl": "bench.crawl",
+    "classifier": "bench.classifier",
+    "claims": "bench.claims",
     "search": "bench.search",
     "elasticsearch": "bench.elastic",
     "workers": "bench.workers",

@@ -30,6 +30,12 @@ class Rule:
     def passed(self) -> bool:
         return self.outcome == Outcome.PASSED
 
+    def find(self, name: str) -> Rule | None:
+        """Return the first rule of that name in the tree, or None."""
+        if self.name == name:
+            return self
+        return next((found for child in self.children if (found := child.find(name))), None)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the tree as plain JSON, without what is at its default: a tree is kept with every post."""
         tree: dict[str, Any] = {"name": self.name, "outcome": str(self.outcome)}
@@ -68,6 +74,11 @@ def below(name: str, value: float, threshold: float) -> Rule:
 def found(name: str, matched: str | None) -> Rule:
     """Return a leaf that passes when something was matched in the text, and holds what."""
     return Rule(name, _outcome(matched is not None), (("matched", matched),) if matched is not None else ())
+
+
+def holds(name: str, outcome: bool) -> Rule:
+    """Return a leaf that says what was found elsewhere in the tree."""
+    return Rule(name, _outcome(outcome))
 
 
 def not_applicable(name: str) -> Rule:

@@ -6,7 +6,21 @@ import sys
 
 import typer
 
-from kiemtin.commands import capture, crawling, ingest, keep, pipeline, service, sources, trust, upkeep
+from kiemtin.commands import (
+    capture,
+    claims,
+    crawling,
+    ingest,
+    keep,
+    model,
+    pipeline,
+    places,
+    policy,
+    service,
+    sources,
+    trust,
+    upkeep,
+)
 from kiemtin.screen import say_error
 
 app = typer.Typer(
@@ -28,6 +42,10 @@ upkeep.register(app)
 keep.register(app)
 trust.register(app)
 capture.register(app)
+places.register(app)
+claims.register(app)
+model.register(app)
+policy.register(app)
 
 
 def main() -> None:
@@ -54,18 +72,26 @@ def _known_errors() -> tuple[type[Exception], ...]:
     from search.engine import SearchError
     from store.archived import ArchiveError
     from store.backup import BackupError
+    from store.claim_facts import BadClaim
+    from store.claim_files import FileUnreadable as ClaimsUnreadable
+    from store.claims import NoSuchClaim
     from store.keys import KeyFileError
+    from store.policies import PolicyError
     from store.records import RecordsError
     from store.transfer import TransferError
 
     return (
         ArchiveError,
         BackupError,
+        BadClaim,
+        ClaimsUnreadable,
         DataError,
         FileUnreadable,
         ImportConflict,
         KeyFileError,
         MappingError,
+        NoSuchClaim,
+        PolicyError,
         RecordsError,
         Resting,
         ReviewError,

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from search.engine import Document
 from search.vectors import embed
+from store.place_tables import PostPlace
 from store.records import Records
 from store.tables import Assessment, Case, Post, Source
 from store.vocabulary import CaseState
@@ -20,7 +21,7 @@ PAGE = 1000
 
 # Clocks of hosts differ, and a change is committed a little after its time.
 _MARGIN = timedelta(minutes=5)
-_Row = Row[Post, Assessment, Source, str, int]
+_Row = Row[Post, Assessment, Source, str, int, str]
 
 
 def of_posts(session: Session, post_ids: Sequence[int]) -> list[Document]:
@@ -66,10 +67,15 @@ def count(session: Session) -> int:
     return session.scalar(select(func.count()).select_from(Post)) or 0
 
 
-def _query() -> Select[Post, Assessment, Source, str, int]:
+def _query() -> Select[Post, Assessment, Source, str, int, str]:
     # Everything a document needs comes in one row; so an index of a million posts needs no query a post.
+    provinces = (
+        select(func.aggregate_strings(PostPlace.province, ","))
+        .where(PostPlace.post_id == Post.id)
+        .scalar_subquery()
+    )
     return (
-        select(Post, Assessment, Source, Case.state, Searchable.version)
+        select(Post, Assessment, Source, Case.state, Searchable.version, provinces)
         .join(Source, Source.id == Post.source_id)
         .outerjoin(Assessment, Assessment.id == Post.assessment_id)
         .outerjoin(Case, Case.cluster_id == Post.cluster_id)
@@ -83,7 +89,7 @@ def _documents(rows: Sequence[_Row]) -> list[Document]:
 
 
 def _document(row: _Row, vector: tuple[float, ...]) -> Document:
-    post, assessment, source, state, version = row
+    post, assessment, source, state, version, provinces = row
     detail = assessment.detail if assessment is not None else {}
     return Document(
         post_id=post.id,
@@ -95,6 +101,7 @@ def _document(row: _Row, vector: tuple[float, ...]) -> Document:
         kind=post.kind,
         act=assessment.act if assessment is not None else "",
         harms=tuple(detail.get("found", ())),
+        provinces=tuple(sorted(set(provinces.split(",")))) if provinces else (),
         flagged=assessment is not None and assessment.flagged,
         protected=assessment is not None and assessment.protected,
         uncertain=assessment is not None and assessment.uncertain,

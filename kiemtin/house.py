@@ -8,9 +8,9 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import models
 from kiemtin.settings import Settings
 from search.engine import SearchEngine
 from search.open import open_engine
@@ -20,9 +20,8 @@ from store.records import Records
 from store.vocabulary import TaskKind
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
-
     from api.desk import Desk
+    from classifier.model import Model
     from crawlers.browser import Browser
     from crawlers.sources import SourceEntry
     from kiemtin.work.crew import Crew
@@ -59,6 +58,13 @@ class House:
             settings.search_ca_file,
         )
 
+    @cached_property
+    def model(self) -> Model:
+        """The model of the settings, one for all that score and explain in this process."""
+        from classifier.load import load
+
+        return load(self.settings.model, self.settings.serving)
+
     def archive(self) -> Archive:
         """Return the archive to read from, or to enter and write to."""
         settings = self.settings
@@ -83,19 +89,17 @@ class House:
             raise Resting(str(error)) from error
 
     def crew(self, queues: Iterable[TaskKind]) -> Crew:
-        """Return the stations of some queues, with the model and the policy of the settings."""
+        """Return the stations of some queues, with the model of the settings and the policy in force."""
         from kiemtin.work.crew import Crew
 
         return Crew(self.records, [self._station(kind) for kind in dict.fromkeys(queues)])
 
     def _station(self, kind: TaskKind) -> Station:
         if kind == TaskKind.SCORE:
-            from classifier import policy as policies
-            from classifier.load import load as load_model
             from kiemtin.work.score import Scoring
 
-            model, policy = load_model(self.settings.model), policies.load_policy(self.settings.policy_file)
-            return Scoring(self.records, model, policy, self.settings.work_batch)
+            cache = self.settings.data_dir / "cache"
+            return Scoring(self.records, self.model, None, self.settings.work_batch, cache)
         if kind == TaskKind.INDEX:
             from kiemtin.work.index import Indexing
 
@@ -120,7 +124,11 @@ class House:
             secure_cookies=self.settings.secure_cookies,
             metrics_token=self.settings.metrics_token.get_secret_value(),
             hotline=Hotline(token, self.keys, self.archive) if token else None,
+            model_folder=Path(self.settings.model) if self.settings.model else None,
+            load_model=lambda: self.model,
+            cache=self.settings.data_dir / "cache",
             try_source=self._try_source,
+            provinces=self.settings.province_codes,
         )
 
     def sync_sources(self) -> list[SourceEntry]:
@@ -172,31 +180,14 @@ class House:
         Returns the one-time password of the first administrator when it was made now.
         """
         from api import accounts
+        from kiemtin import given_policy
+        from store import claims
         from store.migrate import migrate
 
         self.settings.data_dir.mkdir(parents=True, exist_ok=True)
         migrate(self.records)
         with self.records.write() as session:
-            take_claims(session)
+            claims.take_shipped(session)
+        given_policy.begin(self.records, self.settings.policy_file)
         _ = self.keys
         return accounts.ensure_admin(self.records)
-
-
-def take_claims(session: Session) -> int:
-    """Bring the shipped claims into the records, by id; return how many there are."""
-    from store.tables import Claim
-
-    rows = models.claims()
-    for row in rows:
-        session.merge(
-            Claim(
-                id=row["id"],
-                wording=row["claim"],
-                harm=row["harm"],
-                verdict=row["verdict"],
-                correction=row["correction"],
-                source_name=row["source"]["name"],
-                source_url=row["source"].get("url"),
-            )
-        )
-    return len(rows)

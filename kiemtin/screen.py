@@ -28,9 +28,19 @@ def say(text: str) -> None:
     out.print(text, highlight=False, soft_wrap=True)
 
 
+def show_text(text: str) -> None:
+    """Print a text as it is."""
+    out.print(text, highlight=False, soft_wrap=True, markup=False, end="" if text.endswith("\n") else "\n")
+
+
 def say_error(text: str) -> None:
     """Print one error."""
-    err.print(f"[bold red]Lỗi:[/] {text}", highlight=False, soft_wrap=True)
+    err.print(f"[bold red]Lỗi:[/] {escape(text)}", highlight=False, soft_wrap=True)
+
+
+def say_notice(text: str) -> None:
+    """Print what somebody should see to, although the program goes on."""
+    err.print(f"[bold yellow]Chú ý:[/] {escape(text)}", highlight=False, soft_wrap=True)
 
 
 @contextmanager

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from store.records import with_password
 from store.vocabulary import SourceKind
+
+if TYPE_CHECKING:
+    from classifier.encoder.runtime import Serving
 
 _SECRETS = "/run/secrets"
 
@@ -54,6 +57,11 @@ class Settings(BaseSettings):
     key_file: Path | None = Field(None, description="Tệp khóa (chế độ 0600), tự tạo lần đầu.")
     sources_file: Path = Field(Path("sources.yaml"), description="Danh sách nguồn.")
     model: str | None = Field(None, description="Thư mục mô hình; trống là mô hình đi kèm.")
+    model_backend: Literal["onnx", "torch"] = Field(
+        "onnx", description="Cách chạy bộ mã hóa: onnx (CPU), hoặc torch với thư mục torch/ của mô hình."
+    )
+    model_device: str = Field("cpu", description="Thiết bị của torch: cpu, cuda, cuda:1…")
+    threads: int = Field(0, ge=0, le=1024, description="Số luồng của mô hình; 0 là mọi nhân.")
     policy_file: Path | None = Field(None, description="Chính sách; trống là policy.yaml đi kèm.")
     host: str = Field("127.0.0.1", description="Địa chỉ máy chủ nghe.")
     port: int = Field(8000, ge=0, le=65535, description="Cổng máy chủ nghe; 0 là một cổng trống.")
@@ -81,6 +89,11 @@ class Settings(BaseSettings):
     )
     chromium: Path = Field(Path("/usr/bin/chromium"), description="Chromium để chụp trang của bài bị gắn cờ.")
     crawl_minutes: int = Field(30, ge=1, description="Bao nhiêu phút thu thập một lần.")
+    provinces: str = Field(
+        "",
+        description="Tỉnh của nơi cài đặt (mã hoặc tên, cũ hay mới, cách nhau bằng dấu phẩy): bàn duyệt mở ra"
+        " với bài nêu các tỉnh ấy và bài không nêu nơi nào; trống là mọi nơi.",
+    )
     work_batch: int = Field(128, ge=1, le=2000, description="Số bài chấm trong một lượt.")
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="Dạng nhật ký vận hành: auto là chữ trên màn hình, JSON khi ghi vào tệp."
@@ -111,6 +124,24 @@ class Settings(BaseSettings):
             ip_network(one)
         return value
 
+    @field_validator("provinces")
+    @classmethod
+    def _known_provinces(cls, value: str) -> str:
+        _codes(value)
+        return value
+
+    @property
+    def province_codes(self) -> tuple[str, ...]:
+        """The codes of today's provinces that `provinces` names."""
+        return _codes(self.provinces)
+
+    @property
+    def serving(self) -> Serving:
+        """How the model is run."""
+        from classifier.encoder.runtime import Serving
+
+        return Serving(self.threads, self.model_backend, self.model_device)
+
     @property
     def crawl_opened(self) -> tuple[str, ...]:
         return _parts(self.crawl_private)
@@ -138,6 +169,17 @@ class Settings(BaseSettings):
 
 def _parts(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _codes(value: str) -> tuple[str, ...]:
+    if not value.strip():
+        return ()
+    from classifier.places import province_of
+
+    found = {said: province_of(said) for said in _parts(value)}
+    if unknown := [said for said, code in found.items() if code is None]:
+        raise ValueError(f"không có tỉnh {', '.join(unknown)}")
+    return tuple(dict.fromkeys(code for code in found.values() if code is not None))
 
 
 def load() -> Settings:

@@ -90,6 +90,19 @@ def refresh(session: Session, cluster_ids: Iterable[int], at: datetime) -> None:
             _show_edited(session, case, post, at, again=notable)
 
 
+def judged_again(session: Session, post_ids: Sequence[int], at: datetime) -> None:
+    """Move on the version of cases that somebody looks at now, whose post was judged by another policy.
+
+    What they saw is past: a decision on it is refused until they have looked again.
+    """
+    looked_at = select(Case).where(
+        Case.post_id.in_(post_ids), Case.state.in_((CaseState.LEASED, CaseState.ESCALATED))
+    )
+    for case in session.scalars(looked_at.order_by(Case.id)) if post_ids else ():
+        case.version += 1
+        record(session, case, audit.SYSTEM, "judged_again", at)
+
+
 def top_harm(assessment: Assessment) -> str | None:
     """Return the likeliest harm of a flagged assessment, or None."""
     harms: dict[str, float] = assessment.detail.get("harms", {})

@@ -49,3 +49,7 @@ class CorrectionNeeded(ReviewError):
 
 class UndoTooLate(ReviewError):
     template = "Đã quá {seconds} giây nên không hoàn tác được. Trưởng nhóm có thể mở lại ca."
+
+
+class FileNotWritten(ReviewError):
+    template = "Không ghi được {file}: {reason}"

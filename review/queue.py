@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true, update
 from sqlalchemy.orm import Session, joinedload
 
 from review.case import change_state, get, record
 from review.errors import CaseTaken, LeaseLost, ReasonNeeded
 from review.permissions import Action, Person, require
 from store import audit
+from store.place_tables import PostPlace
 from store.tables import Activity, Case, Post
 from store.vocabulary import CaseState
 
@@ -21,6 +22,21 @@ LEASE = timedelta(minutes=10)
 SKIPPED_FOR = timedelta(hours=8)
 
 ALL, UNCERTAIN, MINE, ESCALATED, DECIDED = "all", "uncertain", "mine", "escalated", "decided"
+
+
+@dataclass(frozen=True)
+class Region:
+    """Whose cases are looked at: those with a post that names a place of `provinces` (two digits, of today).
+
+    With `placeless` also those that name no place. Neither of the two: all cases. What a text names, never
+    where its author is.
+    """
+
+    provinces: tuple[str, ...] = ()
+    placeless: bool = False
+
+
+EVERYWHERE = Region()
 
 
 @dataclass(frozen=True)
@@ -33,24 +49,49 @@ class Lease:
     until: datetime
 
 
-def lanes(session: Session, person: Person, at: datetime) -> dict[str, int]:
-    """Return how many cases wait in each lane: all, every harm that has some, uncertain, mine, escalated."""
+def lanes(session: Session, person: Person, at: datetime, region: Region = EVERYWHERE) -> dict[str, int]:
+    """Return how many cases wait in each lane: all, every harm that has some, uncertain, mine, escalated.
+
+    What one holds is counted wherever it is.
+    """
     require(person, Action.READ)
     counted = {ALL: 0, UNCERTAIN: 0, MINE: 0, ESCALATED: 0}
     rows = session.execute(
-        select(Case.harm, Case.uncertain, func.count()).where(_free(at)).group_by(Case.harm, Case.uncertain)
+        select(Case.harm, Case.uncertain, func.count())
+        .where(_free(at), _within(region))
+        .group_by(Case.harm, Case.uncertain)
     )
     for harm, uncertain, number in rows:
         counted[ALL] += number
         lane = UNCERTAIN if uncertain or harm is None else harm
         counted[lane] = counted.get(lane, 0) + number
     counted[MINE] = _count(session, _held_by(person, at))
-    counted[ESCALATED] = _count(session, Case.state == CaseState.ESCALATED)
+    counted[ESCALATED] = _count(session, and_(Case.state == CaseState.ESCALATED, _within(region)))
     return counted
 
 
+def provinces(session: Session, person: Person, lane: str, at: datetime) -> dict[str, int]:
+    """Return how many cases of a lane name a place of each province, most first."""
+    require(person, Action.READ)
+    number = func.count(Case.id.distinct())
+    rows = session.execute(
+        select(PostPlace.province, number)
+        .join(Case, Case.cluster_id == PostPlace.cluster_id)
+        .where(_lane(lane, person, at))
+        .group_by(PostPlace.province)
+        .order_by(number.desc(), PostPlace.province)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 def listing(
-    session: Session, person: Person, lane: str, at: datetime, offset: int = 0, limit: int = 50
+    session: Session,
+    person: Person,
+    lane: str,
+    at: datetime,
+    offset: int = 0,
+    limit: int = 50,
+    region: Region = EVERYWHERE,
 ) -> Sequence[Case]:
     """Return the cases of a lane, first to review first, with post, source and assessment loaded."""
     require(person, Action.READ)
@@ -59,17 +100,22 @@ def listing(
     shown = joinedload(Case.post)
     query = select(Case).options(shown.joinedload(Post.source), shown.joinedload(Post.assessment))
     return session.scalars(
-        query.where(_lane(lane, person, at)).order_by(order, Case.id).offset(offset).limit(limit)
+        query.where(_lane(lane, person, at, region=region))
+        .order_by(order, Case.id)
+        .offset(offset)
+        .limit(limit)
     ).all()
 
 
-def lease_next(session: Session, person: Person, lane: str, at: datetime) -> Lease | None:
+def lease_next(
+    session: Session, person: Person, lane: str, at: datetime, region: Region = EVERYWHERE
+) -> Lease | None:
     """Lease the first free case of a lane that `person` did not skip lately; None when none is left.
 
     A case they already hold in the lane comes first: a reload of the page gives the same case again.
     """
     require(person, Action.REVIEW)
-    held = session.scalar(select(Case).where(_lane(lane, person, at, _held_by(person, at))).limit(1))
+    held = session.scalar(select(Case).where(_lane(lane, person, at, _held_by(person, at), region)).limit(1))
     if held is not None:
         return _lease_of(held)
     skipped = select(Activity.case_id).where(
@@ -77,7 +123,7 @@ def lease_next(session: Session, person: Person, lane: str, at: datetime) -> Lea
     )
     found = session.scalar(
         select(Case.id)
-        .where(_lane(lane, person, at), Case.id.not_in(skipped))
+        .where(_lane(lane, person, at, region=region), Case.id.not_in(skipped))
         .order_by(Case.priority.desc(), Case.id)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -85,14 +131,16 @@ def lease_next(session: Session, person: Person, lane: str, at: datetime) -> Lea
     return lease(session, person, found, at) if found is not None else None
 
 
-def lease_after(session: Session, person: Person, lane: str, at: datetime, after: int) -> Lease | None:
+def lease_after(
+    session: Session, person: Person, lane: str, at: datetime, after: int, region: Region = EVERYWHERE
+) -> Lease | None:
     """Lease the free case that stands after case `after` in a lane, or the first one at the end of it.
 
     For looking on without deciding: nothing is skipped, so the case left behind comes again.
     """
     require(person, Action.REVIEW)
     left = get(session, after)
-    free = (_lane(lane, person, at, _free(at)), Case.id != after)
+    free = (_lane(lane, person, at, _free(at), region), Case.id != after)
     behind = or_(Case.priority < left.priority, and_(Case.priority == left.priority, Case.id > after))
     order = (Case.priority.desc(), Case.id)
     found = session.scalar(select(Case.id).where(*free, behind).order_by(*order).limit(1))
@@ -197,17 +245,34 @@ def _held_by(person: Person, at: datetime) -> ColumnElement[bool]:
 
 
 def _lane(
-    lane: str, person: Person, at: datetime, state: ColumnElement[bool] | None = None
+    lane: str,
+    person: Person,
+    at: datetime,
+    state: ColumnElement[bool] | None = None,
+    region: Region = EVERYWHERE,
 ) -> ColumnElement[bool]:
-    """Return the condition of a lane; `state` says which of its cases: the free ones when not given."""
+    """Return the condition of a lane; `state` says which of its cases: the free ones when not given.
+
+    What one holds is in its lane wherever it is.
+    """
     if lane == MINE:
         return _held_by(person, at)
     if lane in {ESCALATED, DECIDED}:
-        return Case.state == lane
-    state = _free(at) if state is None else state
+        return and_(Case.state == lane, _within(region))
+    state = and_(_free(at) if state is None else state, _within(region))
     if lane == ALL:
         return state
     return and_(state, or_(Case.uncertain, Case.harm.is_(None)) if lane == UNCERTAIN else Case.harm == lane)
+
+
+def _within(region: Region) -> ColumnElement[bool]:
+    if region == EVERYWHERE:
+        return true()
+    named = exists().where(PostPlace.cluster_id == Case.cluster_id)
+    wanted = [~named] if region.placeless else []
+    if region.provinces:
+        wanted.append(named.where(PostPlace.province.in_(region.provinces)))
+    return or_(*wanted)
 
 
 def _count(session: Session, where: ColumnElement[bool]) -> int:

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import models
 from api.auth import SignedIn, desk_of
+from classifier.places import provinces
 from review.permissions import Action, may
 from review_ui import render
 from review_ui.i18n import LANGUAGES, language_of, translations
@@ -46,7 +47,11 @@ def environment(language: str) -> Environment:
         "count": render.count,
         "label": lambda key: models.labels().name(key, language),
         "word": lambda key: say(_WORDS[key]) if key in _WORDS else key,
+        "province": lambda code: provinces().get(code, code),
         "spark": render.spark,
+        "sparks": render.sparks,
+        "percent": render.percent,
+        "decimal": render.decimal,
         "changes": lambda moment: render.changes(moment.before, moment.text),
     }
     made.globals |= {
@@ -148,6 +153,12 @@ _WORDS = {
     "flagged": _n("gắn cờ"),
     "uncertain": _n("chưa chắc"),
     "harmful": _n("khả năng gây hại"),
+    "in_doubt": _n("còn ngờ"),
+    "below_flag": _n("chưa tới ngưỡng gắn cờ"),
+    "protected_and_harmful": _n("vừa được bảo vệ vừa có điểm gây hại: chỉ người xem"),
+    "protected_speech": _n("là phát ngôn được bảo vệ"),
+    "protected_acts": _n("các hành vi được bảo vệ, cộng lại"),
+    "judged_again": _n("xét lại theo chính sách mới"),
     "not_protected_speech": _n("không phải phát ngôn được bảo vệ"),
     "not_flagged": _n("không gắn cờ"),
     "claim_match": _n("khớp tuyên bố đã kiểm chứng"),
@@ -164,6 +175,16 @@ _WORDS = {
     "agency": _n("nêu tên cơ quan"),
     "hearsay": _n("nghe nói"),
     "violence": _n("lời bạo lực"),
+    "short_link": _n("đường dẫn rút gọn hoặc lời mời vào nhóm"),
+    "lookalike_domain": _n("tên miền giống trang chính thức"),
+    "urgency": _n("thúc giục gấp"),
+    "threat_of_loss": _n("dọa mất tiền, mất quyền lợi"),
+    "bait": _n("mồi nhử nhận tiền, trúng thưởng"),
+    "advance_fee": _n("đòi chuyển tiền trước"),
+    "otp_request": _n("đòi mã OTP, mật khẩu, số thẻ"),
+    "work_from_home": _n("mời việc nhẹ lương cao"),
+    "certificate_sale": _n("bán giấy tờ, suất tiêm"),
+    "private_charity": _n("quyên góp vào tài khoản riêng"),
     "fraud": _n("lừa đảo"),
     "medicine_for_sale": _n("bán thuốc giả hoặc nguy hiểm"),
     "impersonation_for_gain": _n("mạo danh để lấy tiền"),
@@ -184,5 +205,6 @@ _WORDS = {
     "act": _n("Hành vi lời nói"),
     "harm": _n("Tác hại"),
     "state": _n("Trạng thái ca"),
+    "province": _n("Nơi bài nêu"),
     "true": _n("có"),
 }

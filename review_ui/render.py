@@ -168,10 +168,30 @@ def each_week(weeks: Sequence[tuple[date, int]], least: int = 26, most: int = 10
 
 def spark(values: Sequence[float], width: int = 96, height: int = 20) -> str:
     """Return the points of a polyline that draws `values` left to right."""
-    if len(values) < 2:
-        return ""
-    top = max(values) or 1
+    return next(iter(sparks(values, width, height)), "")
+
+
+def sparks(values: Sequence[float | None], width: int = 96, height: int = 20) -> list[str]:
+    """Return the points of polylines that draw `values` left to right, with a gap where one is None."""
+    known = [v for v in values if v is not None]
+    if len(values) < 2 or not known:
+        return []
+    top = max(known) or 1
     step = (width - 2) / (len(values) - 1)
-    return " ".join(
-        f"{1 + i * step:.1f},{height - 1 - v / top * (height - 2):.1f}" for i, v in enumerate(values)
-    )
+    lines: list[list[str]] = [[]]
+    for i, v in enumerate(values):
+        if v is None:
+            lines.append([])
+        else:
+            lines[-1].append(f"{1 + i * step:.1f},{height - 1 - v / top * (height - 2):.1f}")
+    return [" ".join(line) for line in lines if len(line) > 1]
+
+
+def percent(share: float | None) -> str:
+    """Return a share as Vietnamese reads it, "3,2 %"."""
+    return "–" if share is None else f"{100 * share:.1f} %".replace(".", ",")
+
+
+def decimal(value: float | None, digits: int = 2) -> str:
+    """Return a number with so many digits after the comma, "0,13"."""
+    return "–" if value is None else f"{value:.{digits}f}".replace(".", ",")

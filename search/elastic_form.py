@@ -15,7 +15,7 @@ from search.source import source
 from search.terms import Term, excerpt, parse
 
 # Raised with every change of SETTINGS or MAPPINGS; an index of another form asks for a reindex.
-FORM = 1
+FORM = 2
 _DIACRITICS_BOOST = 2.0
 
 _SIZES = ("min_shingle_size", "max_shingle_size")
@@ -51,7 +51,7 @@ MAPPINGS: Mapping[str, Any] = {
         "title": _KEPT_ONLY,
         "text": _KEPT_ONLY,
         "url": _KEPT_ONLY,
-        **{name: {"type": "keyword"} for name in ("source", "kind", "act", "harm", "state")},
+        **{name: {"type": "keyword"} for name in ("source", "kind", "act", "harm", "province", "state")},
         **{name: {"type": "boolean"} for name in ("flagged", "protected", "uncertain")},
         "harmful": {"type": "double"},
         "published": {"type": "date", "format": "epoch_second"},
@@ -89,8 +89,8 @@ def made(document: Document) -> dict[str, Any]:
 
 def kept(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `search.source.read` reads, from the body of a document."""
-    empty = {"title": "", "text": "", "url": "", "source": "", "kind": "", "act": "", "state": "", "harm": []}
-    return {**empty, "published": None, **body}
+    empty = {"title": "", "text": "", "url": "", "source": "", "kind": "", "act": "", "state": ""}
+    return {**empty, "harm": [], "province": [], "published": None, **body}
 
 
 def question(query: Query) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 Order = Literal["relevance", "newest", "harmful"]
 VECTOR = 256
-FACETS = ("source", "kind", "act", "harm", "state", "flagged", "protected", "uncertain")
+FACETS = ("source", "kind", "act", "harm", "province", "state", "flagged", "protected", "uncertain")
 
 
 class SearchError(Exception):
@@ -34,6 +34,7 @@ class Document:
 
     `version` grows with every change of what is searched: of two versions the higher one stays, however
     late the lower one is written. `state` is that of its case, "" without one; `published` is aware.
+    `provinces` are two digits each, of those that the text names a place of, as they are today.
     `vector` has length 1 and as many dimensions as `VECTOR`, or is empty: then only words find the post.
     """
 
@@ -54,6 +55,7 @@ class Document:
     state: str
     published: datetime | None
     vector: tuple[float, ...] = ()
+    provinces: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Query:
     kinds: tuple[str, ...] = ()
     acts: tuple[str, ...] = ()
     harms: tuple[str, ...] = ()
+    provinces: tuple[str, ...] = ()
     states: tuple[str, ...] = ()
     flagged: bool | None = None
     protected: bool | None = None
@@ -87,6 +90,7 @@ class Query:
             "kind": self.kinds,
             "act": self.acts,
             "harm": self.harms,
+            "province": self.provinces,
             "state": self.states,
         }
         for name in ("flagged", "protected", "uncertain"):

@@ -28,6 +28,7 @@ def source(document: Document) -> dict[str, Any]:
         "title": _sound(document.title),
         "text": _sound(document.text),
         "harm": list(document.harms),
+        "province": list(document.provinces),
         "harmful": round(document.harmful, 6),
         "published": None if document.published is None else int(document.published.timestamp()),
         "said": " ".join(words(said)),
@@ -42,6 +43,7 @@ def read(kept: dict[str, Any]) -> Document:
         title=kept["title"],
         text=kept["text"],
         harms=tuple(kept["harm"]),
+        provinces=tuple(kept["province"]),
         harmful=kept["harmful"],
         published=None if seconds is None else datetime.fromtimestamp(seconds, UTC),
     )

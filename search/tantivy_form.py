@@ -62,8 +62,9 @@ def made(document: Document) -> tantivy.Document:
     for name in ("source", "kind", "act", "state"):
         if kept[name]:
             made.add_text(name, kept[name])
-    for harm in document.harms:
-        made.add_text("harm", harm)
+    for name in ("harm", "province"):
+        for value in kept[name]:
+            made.add_text(name, value)
     for name in ("flagged", "protected", "uncertain"):
         made.add_text(name, _yes(kept[name]))
     made.add_integer("harmful", round(document.harmful * 1e6) << _ID_BITS | document.post_id)

@@ -14,7 +14,12 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from store import outbox
+from store import (
+    claim_tables,  # noqa: F401
+    outbox,
+    place_tables,  # noqa: F401 whoever opens the records knows all their tables
+    policy_tables,  # noqa: F401
+)
 
 # WAL lets readers read while one writer writes; FULL makes a commit survive a power cut (sqlite.org/pragma).
 _KEEPING = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")

@@ -238,20 +238,6 @@ class Assessment(Base):
     at: Mapped[datetime]
 
 
-class Claim(Base):
-    """A fact-checked claim: wording, verdict, correction, source."""
-
-    __tablename__ = "claim"
-
-    id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    wording: Mapped[str]
-    harm: Mapped[str] = mapped_column(String(32))
-    verdict: Mapped[str] = mapped_column(String(32))
-    correction: Mapped[str]
-    source_name: Mapped[str]
-    source_url: Mapped[str | None]
-
-
 class User(Base):
     """A person who signs in. Passwords are argon2id hashes."""
 

@@ -44,7 +44,10 @@ class Batch:
 
 @dataclass(frozen=True)
 class Queue:
-    """How a queue stands: tasks to do, of them in hand now, given up; since when the oldest is owed."""
+    """How a queue stands: tasks to do, of them in hand now, given up; since when the oldest is owed.
+
+    What can wait for its turn makes a queue long, not late: `oldest` leaves it out.
+    """
 
     waiting: int = 0
     in_hand: int = 0
@@ -59,7 +62,7 @@ class Queue:
 def take(
     session: Session, kind: TaskKind, limit: int, worker_id: str = "", lease: timedelta = LEASE
 ) -> Batch | None:
-    """Lease up to `limit` due tasks of `kind`, oldest first, or return None when nothing is due.
+    """Lease up to `limit` due tasks of `kind`, by turn and oldest first, or return None when nothing is due.
 
     Rows that another worker is taking are passed over, not waited for.
     """
@@ -68,7 +71,7 @@ def take(
     due = (
         select(Task.id, Task.subject_id, Task.attempts, Task.owed_at)
         .where(Task.kind == kind, _due(now), Task.attempts < MAX_ATTEMPTS)
-        .order_by(Task.due_at, Task.id)
+        .order_by(Task.turn, Task.due_at, Task.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
@@ -239,7 +242,7 @@ def queues(session: Session) -> dict[str, Queue]:
             .filter(and_(open_, Task.lease_token.is_not(None), Task.due_at > now))
             .label("in_hand"),
             func.count().filter(Task.attempts >= MAX_ATTEMPTS).label("parked"),
-            func.min(Task.owed_at).filter(owed).label("oldest"),
+            func.min(Task.owed_at).filter(and_(owed, Task.turn == 0)).label("oldest"),
         ).group_by(Task.kind)
     ).all()
     found = {row.kind: Queue(row.waiting, row.in_hand, row.parked, row.oldest) for row in rows}

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 from typing import Any
 
 from sqlalchemy import (
@@ -27,6 +27,7 @@ from sqlalchemy.orm import Session
 
 from store import audit, workers
 from store.base import Base
+from store.gate import lowered
 from store.migrate import migrate, require_current
 from store.records import Records
 from store.work_tables import Leader, Worker
@@ -72,7 +73,7 @@ def transfer(
     moment = {} if source.is_sqlite else {"isolation_level": "REPEATABLE READ"}
     with source.engine.execution_options(**moment).connect() as reading:
         verdict = _sound_chain(reading, "nguồn")
-        with target.engine.execution_options(kiemtin_write=True).begin() as writing:
+        with target.engine.execution_options(kiemtin_write=True).begin() as writing, lowered(writing):
             _refuse_rows(writing)
             total = sum(_count(reading, table) for table in _tables())
             counts: dict[str, int] = {}
@@ -129,7 +130,7 @@ class _Digest:
 
 
 def _plain(value: Any) -> str:
-    if isinstance(value, datetime):
+    if isinstance(value, date):  # and so a datetime
         return value.isoformat()
     if isinstance(value, bytes | memoryview):
         return bytes(value).hex()

@@ -105,3 +105,19 @@ class RunState(StrEnum):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
+
+
+class ClaimVerdict(StrEnum):
+    """What fact-checkers found of a claim. One that proved true is not kept among these."""
+
+    FALSE = "false"
+    MISLEADING = "misleading"
+    UNPROVEN = "unproven"
+    OUTDATED = "outdated"
+
+
+class ClaimOrigin(StrEnum):
+    """Whether a version came with the program or was made here; what was made here is never overwritten."""
+
+    SHIPPED = "shipped"
+    LOCAL = "local"

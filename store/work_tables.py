@@ -21,13 +21,13 @@ class Task(Base):
 
     Written with the record that owes it. `subject_id` is a post or a source; no foreign key, for the index
     must still be told of a post that is gone. Of `crawl` there is one row a source, which never ends: it
-    falls due again.
+    falls due again. What is due and has a lower `turn` is done first: 0 for what is new, 1 for what can wait.
     """
 
     __tablename__ = "task"
     __table_args__ = (
         one_of("kind", TaskKind),
-        Index("ix_task_take", "kind", "due_at", "id"),
+        Index("ix_task_take", "kind", "turn", "due_at", "id"),
         Index("ix_task_lease_token", "lease_token"),
         Index(
             "uq_task_crawl",
@@ -41,6 +41,7 @@ class Task(Base):
     id: Mapped[int] = primary_key()
     kind: Mapped[str] = mapped_column(String(16))
     subject_id: Mapped[int] = mapped_column(Id, index=True)
+    turn: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     owed_at: Mapped[datetime]
     due_at: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(default=0)

@@ -18,6 +18,9 @@ from store.keys import Keys
 from store.migrate import migrate
 from store.records import Records
 
+# Tables are as wide in every test: the console reads this once, when it is first imported.
+os.environ["COLUMNS"] = "220"
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("KIEMTIN_TEST_SHARED", ROOT.parent / "shared"))
 POSTGRES = os.environ.get(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from classifier.load import load
 from classifier.model import Model
@@ -21,7 +23,7 @@ from store.archived import Exchange
 from store.ingest import Accepted, Incoming, accept, clean
 from store.keys import Keys
 from store.records import Records
-from store.tables import Capture, Case, Source, User
+from store.tables import Assessment, Capture, Case, Post, Source, User
 from store.vocabulary import PostKind, Role
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
@@ -141,3 +143,14 @@ def person(records: Records, login: str, role: Role = Role.REVIEWER) -> Person:
         session.add(user)
         session.flush()
         return Person(user.id, role)
+
+
+def assess_anew(session: Session, assessment: Assessment, **changes: Any) -> Assessment:
+    """Put an assessment beside another, changed, as the latest of its post; the records change none."""
+    kept = {column.name: getattr(assessment, column.name) for column in Assessment.__table__.columns}
+    number = session.scalar(select(func.count()).select_from(Assessment)) or 0
+    made = Assessment(**{**kept, "id": None, "model": f"{assessment.model} {number}", **changes})
+    session.add(made)
+    session.flush()
+    session.get_one(Post, assessment.post_id).assessment_id = made.id
+    return made

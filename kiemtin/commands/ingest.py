@@ -97,7 +97,10 @@ def score(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Không vẽ thanh tiến độ.")] = False,
 ) -> None:
-    """Chấm một tệp {id, text} mà không ghi vào cơ sở dữ liệu."""
+    """Chấm một tệp {id, text} mà không ghi vào cơ sở dữ liệu.
+
+    Dòng hỏng vào tệp RA.jsonl.errors.jsonl kèm lý do. Bị ngắt thì chạy lại: chấm tiếp từ chỗ dừng.
+    """
     from classifier import policy as policies
     from classifier.load import load as load_model
     from classifier.score_file import score_file
@@ -107,7 +110,7 @@ def score(
         counters = score_file(
             source,
             target,
-            load_model(model or settings.model),
+            load_model(model or settings.model, settings.serving),
             policies.load_policy(settings.policy_file),
             progress=move,
         )

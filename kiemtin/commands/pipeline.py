@@ -110,13 +110,15 @@ def alike(
     limit: Annotated[int, typer.Option(min=1, max=100, help="Nhiều nhất bao nhiêu bài.")] = 10,
 ) -> None:
     """Tìm các bài nói giống một câu, hay lặp lại một tuyên bố: theo từ và vector, hai bảng gộp làm một."""
-    import models
     from search.engine import Probe
     from search.vectors import embed
+    from store import claims
 
     house = House(load())
     house.require_ready()
-    text = next((claim["claim"] for claim in models.claims() if claim["id"] == said), said)
+    with house.records.read() as session:
+        claim = claims.newest(session, said)
+    text = claim.wording if claim else said
     found = house.engine.similar(Probe(text, embed([text])[0], limit=limit))
     if not found:
         say("Không có bài nào giống.")

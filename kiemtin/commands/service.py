@@ -13,9 +13,10 @@ from typing import Annotated
 import structlog
 import typer
 
+from kiemtin import given_policy
 from kiemtin import log as logs
 from kiemtin.house import House
-from kiemtin.screen import bar, say, show_counters, show_found, watched
+from kiemtin.screen import bar, say, say_notice, show_counters, show_found, watched
 from kiemtin.settings import Settings, SettingsError, load
 from kiemtin.traces import traced
 from store.vocabulary import TaskKind
@@ -97,6 +98,7 @@ def serve(port: Port = None) -> None:
     logs.configure(settings)
     house = House(settings)
     house.require_ready()
+    _tell_policy(house)
     with stopping(), traced(settings):
         _serve(house, port)
 
@@ -118,6 +120,7 @@ def work(
     house = House(settings)
     house.require_ready()
     kinds = _queues(queues)
+    _tell_policy(house)
     if TaskKind.CRAWL in kinds:
         house.sync_sources()
     with stopping() as stop, traced(settings):
@@ -143,8 +146,16 @@ def _queues(given: str) -> tuple[TaskKind, ...]:
     return tuple(kinds)
 
 
+def _tell_policy(house: House) -> None:
+    """Say when the policy of the settings is not the one in force: a decision switches, a start does not."""
+    if said := given_policy.differs(house.records, house.settings.policy_file):
+        say_notice(said)
+        log.warning("policy.differs", said=said)
+
+
 def _welcome(house: House) -> None:
     password = house.prepare()
+    _tell_policy(house)
     if password is not None:
         say(
             f"\nTài khoản quản trị đầu tiên: [bold]admin[/]   mật khẩu dùng một lần: [bold]{password}[/]\n"

@@ -1,16 +1,16 @@
-"""Commands that keep an installation: migrate, settings, model train."""
+"""Commands that keep an installation: migrate, settings."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
+from kiemtin import given_policy
 from kiemtin.house import House
-from kiemtin.screen import bar, out, say
+from kiemtin.screen import bar, out, say, say_notice
 from kiemtin.settings import Settings, load
 
 # A password that stands in an address.
@@ -21,9 +21,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module to `app`."""
     app.command()(migrate)
     app.command(name="settings")(show_settings)
-    models = typer.Typer(help="Mô hình.", no_args_is_help=True)
-    models.command(name="train")(train)
-    app.add_typer(models, name="model")
 
 
 def migrate(
@@ -43,8 +40,11 @@ def migrate(
     if source or target:
         _transfer(source, target)
         return
-    password = House(load()).prepare()
+    house = House(load())
+    password = house.prepare()
     say("Cơ sở dữ liệu đã sẵn sàng.")
+    if differs := given_policy.differs(house.records, house.settings.policy_file):
+        say_notice(differs)
     if password is not None:
         say(f"Tài khoản quản trị đầu tiên: admin   mật khẩu dùng một lần: {password}")
 
@@ -79,19 +79,4 @@ def show_settings() -> None:
     for name, field in Settings.model_fields.items():
         shown = _PASSWORD.sub(r"\1***@", str(getattr(settings, name)))
         table.add_row(f"KIEMTIN_{name.upper()}", shown, field.description or "")
-    out.print(table)
-
-
-def train(
-    data: Annotated[Path, typer.Argument(help="Thư mục dữ liệu có nhãn (posts_train.jsonl…).")],
-    target: Annotated[Path, typer.Argument(help="Thư mục ghi mô hình.")] = Path("models/tfidf"),
-) -> None:
-    """Huấn luyện mô hình TF-IDF, đo trên dữ liệu chưa thấy, ghi mô hình và thẻ mô tả."""
-    from classifier.train import run_training
-
-    with bar("Huấn luyện") as move:
-        figures = run_training(data, target, progress=move)
-    table = Table("thước đo", "giá trị", title=f"Đã ghi {target}", title_justify="left")
-    for name, value in figures.items():
-        table.add_row(name, str(value))
     out.print(table)

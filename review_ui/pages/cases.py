@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse
 
 from api import pictures, views
 from api.auth import Who, desk_of
+from api.region import region_of
 from review import case_page, decision, queue
 from review.permissions import Action, may
 from review_ui.page import page
@@ -68,15 +69,22 @@ def reopen(request: Request, who: Who, case_id: int, reason: Annotated[str, Form
 
 @router.get("/queue")
 def listing(
-    request: Request, who: Who, lane: str = queue.ALL, offset: Annotated[int, Query(ge=0)] = 0
+    request: Request,
+    who: Who,
+    lane: str = queue.ALL,
+    province: str = "",
+    offset: Annotated[int, Query(ge=0)] = 0,
 ) -> Response:
     """List the cases of a lane."""
     desk = desk_of(request)
     at = desk.clock()
+    region = region_of(desk, province)
     with desk.records.read() as session:
-        lanes = queue.lanes(session, who.person, at)
-        cases = queue.listing(session, who.person, lane, at, offset, PAGE + 1)
+        lanes = queue.lanes(session, who.person, at, region)
+        named = queue.provinces(session, who.person, lane, at)
+        cases = queue.listing(session, who.person, lane, at, offset, PAGE + 1, region)
     return page(
         request, "queue.html", who, lane=lane, lanes=lanes, cases=cases[:PAGE], offset=offset,
-        next_offset=offset + PAGE if len(cases) > PAGE else None,
+        next_offset=offset + PAGE if len(cases) > PAGE else None, province=province, region=region,
+        own=desk.provinces, named=named,
     )  # fmt: skip

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
 from api.auth import SignedIn, Who, desk_of
+from api.region import region_of
 from review import case_page, decision, queue
 from review.decision import UNDO_WITHIN, Verdict
 from review.errors import LeaseLost, ReviewError
@@ -21,25 +24,43 @@ from store.vocabulary import Outcome
 
 router = APIRouter()
 
-Lane = Annotated[str, Form()]
 Text = Annotated[str, Form()]
 Number = Annotated[int, Form()]
 
 
+@dataclass(frozen=True)
+class Walk:
+    """The way through the queue: a lane, and the provinces as `api.region.region_of` reads them."""
+
+    lane: str
+    province: str = ""
+
+    def region(self, request: Request) -> queue.Region:
+        """Return which cases are walked through."""
+        return region_of(desk_of(request), self.province)
+
+
+def _walk(lane: Text, province: Text = "") -> Walk:
+    return Walk(lane, province)
+
+
+Walking = Annotated[Walk, Depends(_walk)]
+
+
 @router.get("/")
-def triage(request: Request, who: Who, lane: str = queue.ALL, done: int | None = None) -> Response:
+def triage(
+    request: Request, who: Who, lane: str = queue.ALL, province: str = "", done: int | None = None
+) -> Response:
     """Show the next case of a lane, leased to who asks; to those who may not review, the queue."""
     if not may(who.person, Action.REVIEW):
         return RedirectResponse("/queue", 303)
-    desk = desk_of(request)
-    with desk.records.write() as session:
-        lease = queue.lease_next(session, who.person, lane, desk.clock())
-    return _show(request, who, lane, lease, done=_recent(request, who, done))
+    walk = Walk(lane, province)
+    return _show(request, who, walk, _next(request, who, walk), done=_recent(request, who, done))
 
 
 @router.post("/cases/{case_id}/decide")
 def decide(
-    request: Request, who: Who, case_id: int, lane: Lane, version: Number, token: Text, seen: Text,
+    request: Request, who: Who, case_id: int, walk: Walking, version: Number, token: Text, seen: Text,
     outcome: Annotated[Outcome, Form()], reason: Text = "", correction: Text = "",
 ) -> Response:  # fmt: skip
     verdict = Verdict(outcome, reason, correction)
@@ -48,7 +69,7 @@ def decide(
         at = desk_of(request).clock()
         return decision.decide(session, who.person, case_id, version, token, seen, verdict, at).id
 
-    return _then_next(request, who, lane, act)
+    return _then_next(request, who, walk, act)
 
 
 @router.post("/cases/{case_id}/escalate")
@@ -56,7 +77,7 @@ def escalate(
     request: Request,
     who: Who,
     case_id: int,
-    lane: Lane,
+    walk: Walking,
     version: Number,
     token: Text,
     seen: Text,
@@ -66,13 +87,13 @@ def escalate(
         at = desk_of(request).clock()
         decision.escalate(session, who.person, case_id, version, token, seen, reason, at)
 
-    return _then_next(request, who, lane, act)
+    return _then_next(request, who, walk, act)
 
 
 @router.post("/cases/{case_id}/skip")
-def skip(request: Request, who: Who, case_id: int, lane: Lane, token: Text, reason: Text = "") -> Response:
+def skip(request: Request, who: Who, case_id: int, walk: Walking, token: Text, reason: Text = "") -> Response:
     return _then_next(
-        request, who, lane,
+        request, who, walk,
         lambda session: queue.skip(session, who.person, case_id, token, reason, desk_of(request).clock()),
     )  # fmt: skip
 
@@ -82,7 +103,7 @@ def leave(
     request: Request,
     who: Who,
     case_id: int,
-    lane: Lane,
+    walk: Walking,
     token: Text,
     to: Annotated[int | None, Form()] = None,
 ) -> Response:
@@ -93,12 +114,13 @@ def leave(
         with desk.records.write() as session:
             queue.release(session, who.person, case_id, token, at)
             if to is None:
-                lease = queue.lease_after(session, who.person, lane, at, case_id)
+                region = walk.region(request)
+                lease = queue.lease_after(session, who.person, walk.lane, at, case_id, region)
             else:
                 lease = queue.lease(session, who.person, to, at)
     except ReviewError as error:
-        return _refused(request, who, lane, error)
-    return _answer(request, who, lane, lease)
+        return _refused(request, who, walk, error)
+    return _answer(request, who, walk, lease)
 
 
 @router.post("/decisions/{decision_id}/undo")
@@ -106,7 +128,7 @@ def undo(
     request: Request,
     who: Who,
     decision_id: int,
-    lane: Lane,
+    walk: Walking,
     held: Annotated[int | None, Form()] = None,
     token: Text = "",
 ) -> Response:
@@ -121,8 +143,8 @@ def undo(
                 with suppress(LeaseLost):
                     queue.release(session, who.person, held, token, at)
     except ReviewError as error:
-        return _refused(request, who, lane, error)
-    return _answer(request, who, lane, lease)
+        return _refused(request, who, walk, error)
+    return _answer(request, who, walk, lease)
 
 
 @router.post("/cases/{case_id}/renew", status_code=204)
@@ -132,39 +154,41 @@ def renew(request: Request, who: Who, case_id: int, token: Text) -> None:
         queue.renew(session, who.person, case_id, token, desk.clock())
 
 
-def _then_next(request: Request, who: SignedIn, lane: str, act: Callable[[Session], int | None]) -> Response:
+def _next(request: Request, who: SignedIn, walk: Walk) -> queue.Lease | None:
+    desk = desk_of(request)
+    with desk.records.write() as session:
+        return queue.lease_next(session, who.person, walk.lane, desk.clock(), walk.region(request))
+
+
+def _then_next(request: Request, who: SignedIn, walk: Walk, act: Callable[[Session], int | None]) -> Response:
     """Do one thing and go on to the next case; a refusal shows why, and nothing is recorded."""
     desk = desk_of(request)
     try:
         with desk.records.write() as session:
             done = act(session)
     except ReviewError as error:
-        return _refused(request, who, lane, error)
-    with desk.records.write() as session:
-        lease = queue.lease_next(session, who.person, lane, desk.clock())
-    return _answer(request, who, lane, lease, done)
+        return _refused(request, who, walk, error)
+    return _answer(request, who, walk, _next(request, who, walk), done)
 
 
-def _refused(request: Request, who: SignedIn, lane: str, error: ReviewError) -> Response:
-    desk = desk_of(request)
-    with desk.records.write() as session:
-        lease = queue.lease_next(session, who.person, lane, desk.clock())
+def _refused(request: Request, who: SignedIn, walk: Walk, error: ReviewError) -> Response:
     notice = say(request, error.template, **error.values)
-    return _show(request, who, lane, lease, notice=notice)
+    return _show(request, who, walk, _next(request, who, walk), notice=notice)
 
 
 def _answer(
-    request: Request, who: SignedIn, lane: str, lease: queue.Lease | None, done: int | None = None
+    request: Request, who: SignedIn, walk: Walk, lease: queue.Lease | None, done: int | None = None
 ) -> Response:
     if "HX-Request" not in request.headers:
-        return RedirectResponse(f"/?lane={lane}" + (f"&done={done}" if done else ""), 303)
-    return _show(request, who, lane, lease, done=_recent(request, who, done))
+        asked = {"lane": walk.lane, "province": walk.province, "done": done}
+        return RedirectResponse(f"/?{urlencode({k: v for k, v in asked.items() if v})}", 303)
+    return _show(request, who, walk, lease, done=_recent(request, who, done))
 
 
 def _show(
     request: Request,
     who: SignedIn,
-    lane: str,
+    walk: Walk,
     lease: queue.Lease | None,
     *,
     done: Decision | None = None,
@@ -172,15 +196,16 @@ def _show(
 ) -> Response:
     desk = desk_of(request)
     at = desk.clock()
+    region = walk.region(request)
     with desk.records.read() as session:
-        lanes = queue.lanes(session, who.person, at)
+        lanes = queue.lanes(session, who.person, at, region)
         shown = case_page.load(session, who.person, lease.case_id) if lease else None
-        ahead = queue.listing(session, who.person, lane, at, limit=12)
+        ahead = queue.listing(session, who.person, walk.lane, at, limit=12, region=region)
     template = "_triage.html" if "HX-Request" in request.headers else "triage.html"
     left = max(0, int((done.at + UNDO_WITHIN - at).total_seconds())) if done else 0
     return page(
-        request, template, who, lane=lane, lanes=lanes, lease=lease, shown=shown, ahead=ahead, done=done,
-        undo_seconds=left, notice=notice,
+        request, template, who, lane=walk.lane, lanes=lanes, lease=lease, shown=shown, ahead=ahead, done=done,
+        undo_seconds=left, notice=notice, province=walk.province, region=region, own=desk.provinces,
     )  # fmt: skip
 
 

@@ -95,7 +95,7 @@ document.addEventListener("submit", (event) => {
 
 document.addEventListener("htmx:beforeRequest", (event) => {
   const pane = triage();
-  if (!pane?.contains(event.target)) return;
+  if (!pane || event.detail.target !== pane) return;
   const line = pane.querySelector(".waiting");
   event.detail.xhr.kiemtinSlow = setTimeout(() => (line.textContent = line.dataset.words), SLOW);
 });

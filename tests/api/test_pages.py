@@ -12,6 +12,7 @@ from sqlalchemy import select
 from store.tables import Assessment
 from store.vocabulary import Role
 from tests.api.conftest import PASSWORD, House, sign_in
+from tests.factory import assess_anew
 
 
 def fields(client: TestClient, path: str = "/") -> dict[str, str]:
@@ -159,13 +160,15 @@ def test_a_rule_tree_kept_with_all_its_defaults_is_still_shown(house: House, rev
         return {"inputs": {}, "threshold": None, "combine": "leaf", **rule, "children": children}
 
     def tree() -> str:
-        (found,) = re.findall(r'<details class="tree">.*?</details>', reviewer.get(path).text, re.DOTALL)
+        (found,) = re.findall(r'<ul class="rules">.*?</details>', reviewer.get(path).text, re.DOTALL)
+        found = found[: found.rindex("</ul>")]
         return " ".join(found.split())
 
     path = f"/cases/{house.place.cases()[0].id}"
     now = tree()
     with house.desk.records.write() as session:
-        for assessment in session.scalars(select(Assessment)):
-            assessment.detail = {**assessment.detail, "why": whole(assessment.detail["why"])}
+        for assessment in session.scalars(select(Assessment)).all():
+            detail = {**assessment.detail, "why": whole(assessment.detail["why"])}
+            assess_anew(session, assessment, detail=detail)
     assert tree() == now
     assert now.count("rule rule-") > 10

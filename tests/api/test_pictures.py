@@ -11,7 +11,7 @@ from store.tables import Capture, Case, Event, Post, Rendering
 from store.vocabulary import Role, TaskKind
 from store.work_tables import Task
 from tests.api.conftest import House
-from tests.factory import NOW
+from tests.factory import NOW, assess_anew
 
 PNG = b"\x89PNG\r\n\x1a\n picture"
 
@@ -56,7 +56,7 @@ def test_what_is_not_flagged_or_has_no_page_is_not_pictured(house: House, case: 
         post = session.get_one(Post, case.post_id)
         post.url = "https://bao.example/1"
         assert post.assessment is not None
-        post.assessment.flagged = False
+        assess_anew(session, post.assessment, flagged=False)
     assert reviewer.post(f"/api/v1/cases/{case.id}/picture").status_code == 409
     assert owed(house) == []
 

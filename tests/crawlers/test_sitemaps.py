@@ -69,7 +69,7 @@ LEADS = (
     "body",
     [
         PAGES.encode(),
-        gzip.compress(PAGES.encode()),
+        gzip.compress(PAGES.encode(), mtime=0),
         PAGES.encode("utf-16"),
         b"\xef\xbb\xbf\n" + PAGES.encode(),
     ],

@@ -101,7 +101,8 @@ def test_a_file_is_scored_row_by_row(program: Program) -> None:
     rows = [json.loads(line) for line in target.read_text().splitlines()]
     assert [row["id"] for row in rows] == ["a", 2]
     assert set(rows[0]) == {
-        "id", "about", "act", "acts", "harms", "harmful", "flagged", "protected", "uncertain", "priority", "model", "policy"
+        "id", "about", "act", "acts", "harms", "harmful", "flagged", "protected", "uncertain", "priority", "claims",
+        "model", "policy",
     }  # fmt: skip
     errors = target.with_name("ra.jsonl.errors.jsonl").read_text().splitlines()
     assert [json.loads(line)["line"] for line in errors] == [2]

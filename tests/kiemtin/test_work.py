@@ -6,10 +6,13 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sqlalchemy import event, func, select
 
 from classifier.model import Scores, Span
+from classifier.policy import Policy
 from kiemtin import documents
 from kiemtin.doctor import examine, mend
 from kiemtin.work.crew import Crew
@@ -35,6 +38,9 @@ class Fragile:
         if any("độc" in text for text in texts):
             raise ZeroDivisionError
         return model().score(texts)
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return model().embed(texts)
 
     def spans(self, text: str, limit: int = 8) -> tuple[Span, ...]:
         return model().spans(text, limit)
@@ -146,10 +152,10 @@ def test_an_edit_that_comes_in_while_scoring_is_scored_by_itself(
     scoring = Scoring(records, model(), policy())
     plain = scoring._assess
 
-    def edited_meanwhile(posts: Sequence[Post]) -> object:
+    def edited_meanwhile(posts: Sequence[Post], policy: Policy) -> object:
         monkeypatch.setattr(scoring, "_assess", plain)
         place.take(HARMLESS, keys=["a"])
-        return plain(posts)
+        return plain(posts, policy)
 
     monkeypatch.setattr(scoring, "_assess", edited_meanwhile)
     Crew(records, [scoring, Indexing(records, NoEngine())]).until_idle()  # type: ignore[arg-type]

@@ -34,9 +34,23 @@ def document(post_id: int, text: str, **changes: object) -> Document:
 
 
 DOCUMENTS = (
-    document(1, "Đeo khẩu trang khi đi chợ", harms=("cure",), flagged=True, harmful=0.9, state="queued"),
     document(
-        2, "deo khau trang khi di cho", kind="forum", source="Diễn đàn B", act="opinion", protected=True
+        1,
+        "Đeo khẩu trang khi đi chợ",
+        harms=("cure",),
+        provinces=("01", "79"),
+        flagged=True,
+        harmful=0.9,
+        state="queued",
+    ),
+    document(
+        2,
+        "deo khau trang khi di cho",
+        kind="forum",
+        source="Diễn đàn B",
+        act="opinion",
+        provinces=("79",),
+        protected=True,
     ),
     document(
         3,
@@ -164,6 +178,11 @@ def test_the_same_diacritics_rank_higher(engine: SearchEngine) -> None:
         ({"harms": ("cure",)}, {1, 3}),
         ({"harms": ("scam",)}, {3}),
         ({"states": ("decided",)}, {3}),
+        ({"provinces": ("79",)}, {1, 2}),
+        ({"provinces": ("01",)}, {1}),
+        ({"provinces": ("01", "92")}, {1}),
+        ({"provinces": ("79",), "text": "đi chợ", "protected": False}, {1}),
+        ({"provinces": ("92",)}, set()),
         ({"flagged": True}, {1}),
         ({"flagged": False}, {2, 3, 4, 5, 6, 7}),
         ({"protected": True}, {2}),
@@ -183,6 +202,7 @@ def test_facets_count_what_was_found(engine: SearchEngine) -> None:
     assert facets["source"] == {"Báo A": 2, "Diễn đàn B": 1}
     assert facets["harm"] == {"cure": 2, "scam": 1}
     assert facets["state"] == {"queued": 1, "decided": 1}
+    assert facets["province"] == {"79": 2, "01": 1}  # a post counts for each province that it names
     assert facets["flagged"] == {"false": 2, "true": 1}
 
 

@@ -68,6 +68,19 @@ def test_a_sparkline_stays_in_its_box() -> None:
     assert render.spark([1]) == ""
 
 
+def test_a_sparkline_has_a_gap_where_nothing_is_known() -> None:
+    lines = render.sparks([1, 2, None, 4, None, 3, 3], 100, 20)
+    assert [len(line.split()) for line in lines] == [2, 2]
+    # What is on either side of a gap keeps its place: the last point is at the right edge.
+    assert lines[1].split()[1].startswith("99.0,")
+    assert render.sparks([None, None]) == []
+
+
+def test_shares_and_numbers_are_read_as_in_vietnam() -> None:
+    assert (render.percent(0.0316), render.percent(None)) == ("3,2 %", "–")
+    assert (render.decimal(0.125), render.decimal(0.0251, 3), render.decimal(None)) == ("0,12", "0,025", "–")
+
+
 WORDS = st.text(alphabet="aăâ bcđ .,\n", max_size=60)
 
 
