@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +87,7 @@ class Kept:
         try:
             with np.load(self._file, allow_pickle=False) as kept:
                 names, vectors = kept["names"], kept["vectors"].astype(np.float32)
-        except (OSError, ValueError, KeyError, EOFError):
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return  # half written or of another version: read anew
         found = dict(zip((bytes(name) for name in names), vectors, strict=True))
         old = found.pop(_padded(b"probe"), None)

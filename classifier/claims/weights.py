@@ -74,7 +74,8 @@ def load_weights(file: Path | None = None) -> Weights:
     try:
         text = file.read_text(encoding="utf-8") if file else models.read_text(FILE)
         plain = json.loads(text)
-        plain.pop("told", None)
+        if isinstance(plain, dict):
+            plain.pop("told", None)
         return Weights.model_validate(plain)
-    except (OSError, ValueError, AttributeError, ValidationError) as error:
+    except (OSError, ValueError, ValidationError) as error:
         raise models.DataError(f"Không đọc được trọng số so khớp tuyên bố {file or FILE}: {error}") from error

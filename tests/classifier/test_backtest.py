@@ -78,7 +78,7 @@ DETAIL = st.builds(
 
 @st.composite
 def recorded(draw: st.DrawFn) -> list[Recorded]:
-    rows = []
+    rows: list[Recorded] = []
     for cluster in range(1, draw(st.integers(1, 12)) + 1):
         opened = MONDAY + timedelta(days=draw(st.integers(0, 20)))
         case = draw(st.none() | st.just(100 + cluster))
@@ -263,7 +263,8 @@ def many(number: int) -> Iterator[Recorded]:
 def test_memory_does_not_grow_with_the_rows_and_progress_is_told() -> None:
     limits = WHEN_RECORDED.thresholds.model_copy(update={"flag": 0.9})
     strict = WHEN_RECORDED.model_copy(update={"thresholds": limits})
-    peaks, told = [], []
+    peaks: list[int] = []
+    told: list[int] = []
     for number in (500, 2000):
         tracemalloc.start()
         report: Report = backtest(many(number), WHEN_RECORDED, strict, told.append)

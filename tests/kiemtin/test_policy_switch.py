@@ -276,7 +276,7 @@ def test_a_switch_waits_for_what_is_being_written_and_owes_it_too(postgres: Reco
         thread.start()
         wait_for(lambda: _waiting(postgres))
 
-    station._write = slowly  # type: ignore[method-assign]
+    station._write = slowly  # type: ignore[method-assign, assignment]
     assert station.once() == 3
     thread.join()
     assert made[0].owed == 3

@@ -235,7 +235,7 @@ def test_claims_are_found_by_words_with_marks_or_without(records: Records) -> No
     assert "la-oi" in found("la oi chua")
     assert found("lá ổi", "cure", "false", True) == ["la-oi"]
     assert "la-oi" not in found("lá ổi", "", "", False)
-    assert found("lá ổi", "vaccine") == found("100%_\\ zz") == []
+    assert found("la oi", "hate", "outdated") == found("100%_\\ zz") == []
     assert found("", limit=3) == found("", limit=None)[:3]
     assert found("", offset=3, limit=2) == found("", limit=None)[3:5]
 
