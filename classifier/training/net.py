@@ -65,10 +65,18 @@ def meaning(hidden: Tensor, mask: Tensor) -> Tensor:
     return nn.functional.normalize(mean.float(), dim=-1)
 
 
-def load(name: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Return an encoder and its tokeniser by hub name or folder; raises `models.DataError`."""
+def load(name: str, layers: int = 0) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Return an encoder and its tokeniser by hub name or folder; raises `models.DataError`.
+
+    Only the lowest `layers` are taken, 0 means all: dropping the upper ones costs the least of what the
+    encoder knows for the time it saves (Sajjad et al. 2020, arXiv 2004.03844).
+    """
     try:
         config = AutoConfig.from_pretrained(name)
+        has = int(config.num_hidden_layers)
+        if layers > has:
+            raise ValueError(f"chỉ có {has} tầng, không lấy được {layers}")
+        config.num_hidden_layers = layers or has
         encoder = AutoModel.from_pretrained(name, config=config)
         tokenizer = AutoTokenizer.from_pretrained(name)
         if isinstance(tokenizer, PhobertTokenizer):

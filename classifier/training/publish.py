@@ -52,6 +52,7 @@ def publish(run: Run, target: Path) -> dict[str, Any]:
         heads=heads(),
         max_length=run.recipe.max_length,
         stride=run.recipe.stride,
+        windows=run.recipe.windows,
         segment=run.recipe.segment,
         acts="softmax",
         first_stage=stage,

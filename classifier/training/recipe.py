@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import models
+from classifier.encoder.folder import Windows
 from classifier.training.loop import Plan
 
 
@@ -68,9 +69,11 @@ class Recipe(_Strict):
 
     name: str = Field(min_length=1, max_length=100)
     encoder: str = ""
+    layers: int = Field(0, ge=0)  # the lowest so many; 0 is all
     segment: Literal["", "underthesea"] = ""
     max_length: int = Field(128, ge=16, le=512)
     stride: int = Field(32, ge=0)
+    windows: Windows = Windows()
     seed: int = 20_200_123
     data: Data
     warm: Stage = Stage(epochs=0, rate=1e-4)

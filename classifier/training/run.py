@@ -41,7 +41,7 @@ class Run:
         torch.set_num_threads(recipe.threads)
         self.material = material(recipe, folder)
         self._claim_folder()
-        encoder, self.tokenizer = net.load(_encoder(recipe.encoder, folder))
+        encoder, self.tokenizer = net.load(_encoder(recipe.encoder, folder), recipe.layers)
         torch.manual_seed(recipe.seed)
         self.device = torch.device(recipe.device if torch.cuda.is_available() else "cpu")
         self.topics = _topics(self.material.written)
@@ -116,7 +116,9 @@ class Run:
 
     def read(self, folder: Path, texts: Sequence[str]) -> Floats:
         """Return the logits (n, 22) of texts by what `export` wrote: the very file that is calibrated."""
-        shape = Shape(self.recipe.max_length, self.recipe.stride, segment=self.recipe.segment)
+        cut = self.recipe
+        reach = cut.windows
+        shape = Shape(cut.max_length, cut.stride, reach.first, reach.spread, segment=cut.segment)
         return Encoder.open(folder, shape, Serving(threads=self.recipe.threads)).read(texts).logits
 
     def _fold(self, number: int, train: Texts, test: Texts, kept: Path) -> None:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 
 import models
 from store import claims
@@ -30,7 +31,11 @@ def actions(house: House) -> list[str]:
     return [event["action"] for event in events][::-1]
 
 
-def test_a_lead_adds_edits_and_retires_and_each_is_an_event(stocked: House) -> None:
+def test_others_read_and_a_lead_adds_edits_and_retires_and_each_is_an_event(stocked: House) -> None:
+    for role in (Role.REVIEWER, Role.LIAISON, Role.AUDITOR):
+        require_reading_alone(stocked.signed_in(role))
+    assert stocked.client().get("/api/v1/claims").status_code == 401
+    require_finding(stocked.signed_in())
     lead, path = stocked.signed_in(Role.LEAD), "/api/v1/claims/la-oi"
     assert lead.post("/api/v1/claims", json=ROW).status_code == 201
     assert lead.post("/api/v1/claims", json=ROW).status_code == 409
@@ -55,44 +60,11 @@ def test_a_lead_adds_edits_and_retires_and_each_is_an_event(stocked: House) -> N
     assert (newest["by"], newest["reason"]) == ("Lead", "trùng")
     assert lead.post(f"{path}/restore", json={"reason": "nhầm"}).status_code == 200
     assert actions(stocked) == ["claim.added", "claim.changed", "claim.retired", "claim.restored"]
+    require_exchange(lead)
 
 
-@pytest.mark.parametrize("role", [Role.REVIEWER, Role.LIAISON, Role.AUDITOR])
-def test_others_read_and_change_nothing(stocked: House, role: Role) -> None:
-    client = stocked.signed_in(role)
-    first = models.claims()[0]["id"]
-    assert client.get("/api/v1/claims").json()["total"] == len(models.claims())
-    assert client.get(f"/api/v1/claims/{first}").status_code == 200
-    for path, body in (
-        ("", ROW), (f"/{first}", {"note": "x", "reason": "x"}), (f"/{first}/retire", {"reason": "x"}),
-        (f"/{first}/restore", {"reason": "x"}), ("/import", {"text": json.dumps(ROW)}),
-    ):  # fmt: skip
-        assert client.post(f"/api/v1/claims{path}", json=body).status_code == 403
-    assert client.get("/claims/new").status_code == client.get(f"/claims/{first}/edit").status_code == 403
-    assert "Thêm tuyên bố" not in client.get("/claims").text
-    assert f"/claims/{first}/retire" not in client.get(f"/claims/{first}").text
-    assert stocked.client().get("/api/v1/claims").status_code == 401
-
-
-def test_claims_are_found_and_paged(stocked: House) -> None:
-    client = stocked.signed_in()
-
-    def ids(query: str) -> list[str]:
-        return [one["id"] for one in client.get(f"/api/v1/claims?{query}").json()["claims"]]
-
-    assert "garlic-water-cure" in ids("q=nước tỏi")
-    assert {*ids("harm=scam&limit=200")} == {row["id"] for row in models.claims() if row["harm"] == "scam"}
-    assert ids("offset=2&limit=3") == ids("limit=200")[2:5]
-    assert ids("state=retired") == []
-    for wrong in ("limit=0", "limit=500", "offset=-1", "state=x"):
-        assert client.get(f"/api/v1/claims?{wrong}").status_code == 422
-    assert client.get("/api/v1/claims/khong-co").status_code == 404
-
-
-def test_what_is_exported_is_imported_elsewhere(stocked: House) -> None:
-    lead = stocked.signed_in(Role.LEAD)
-    lead.post("/api/v1/claims", json=ROW)
-    exported = stocked.signed_in().get("/api/v1/claims/export")
+def require_exchange(lead: TestClient) -> None:
+    exported = lead.get("/api/v1/claims/export")
     assert exported.headers["Content-Type"] == "application/ld+json"
     graph: list[dict[str, Any]] = exported.json()["@graph"]
     assert len(graph) == len(models.claims()) + 1
@@ -106,6 +78,33 @@ def test_what_is_exported_is_imported_elsewhere(stocked: House) -> None:
     assert [one["line"] for one in answer["refused"]] == [4]
     nothing = lead.post("/api/v1/claims/import", json={"text": "xin chào"})
     assert nothing.status_code == 422
+
+
+def require_reading_alone(client: TestClient) -> None:
+    first = models.claims()[0]["id"]
+    assert client.get("/api/v1/claims").json()["total"] == len(models.claims())
+    assert client.get(f"/api/v1/claims/{first}").status_code == 200
+    for path, body in (
+        ("", ROW), (f"/{first}", {"note": "x", "reason": "x"}), (f"/{first}/retire", {"reason": "x"}),
+        (f"/{first}/restore", {"reason": "x"}), ("/import", {"text": json.dumps(ROW)}),
+    ):  # fmt: skip
+        assert client.post(f"/api/v1/claims{path}", json=body).status_code == 403
+    assert client.get("/claims/new").status_code == client.get(f"/claims/{first}/edit").status_code == 403
+    assert "Thêm tuyên bố" not in client.get("/claims").text
+    assert f"/claims/{first}/retire" not in client.get(f"/claims/{first}").text
+
+
+def require_finding(client: TestClient) -> None:
+    def ids(query: str) -> list[str]:
+        return [one["id"] for one in client.get(f"/api/v1/claims?{query}").json()["claims"]]
+
+    assert "garlic-water-cure" in ids("q=nước tỏi")
+    assert {*ids("harm=scam&limit=200")} == {row["id"] for row in models.claims() if row["harm"] == "scam"}
+    assert ids("offset=2&limit=3") == ids("limit=200")[2:5]
+    assert ids("state=retired") == []
+    for wrong in ("limit=0", "limit=500", "offset=-1", "state=x"):
+        assert client.get(f"/api/v1/claims?{wrong}").status_code == 422
+    assert client.get("/api/v1/claims/khong-co").status_code == 404
 
 
 def fields(**changed: str) -> dict[str, str]:
@@ -152,19 +151,18 @@ def test_the_pages_show_claims_and_let_a_lead_change_them(stocked: House) -> Non
         assert words in lead.get(path).text
 
 
-def test_an_empty_base_says_how_to_fill_it(house: House) -> None:
-    assert "kiemtin claims import" in house.signed_in().get("/claims").text
-
-
-def test_a_case_shows_its_claim_with_verdict_source_and_the_words_that_match(stocked: House) -> None:
+def test_a_case_shows_its_claim_with_verdict_source_and_the_words_that_match(house: House) -> None:
+    assert "kiemtin claims import" in house.signed_in().get("/claims").text  # nothing there yet
+    with house.desk.records.write() as session:
+        claims.take_shipped(session)
     row = models.claims()[0]
     filler = "Sáng nay tôi ra chợ mua rau rồi ghé nhà chị Sáu uống trà. "
-    stocked.place.take(
+    house.place.take(
         filler + row["claim"] + " Nhà tôi uống nước tỏi khỏi hẳn, khỏi cần thuốc tây. Share gấp!"
     )
-    stocked.place.work()
-    client = stocked.signed_in()
-    cases = [client.get(f"/api/v1/cases/{case.id}").json() for case in stocked.place.cases()]
+    house.place.work()
+    client = house.signed_in()
+    cases = [client.get(f"/api/v1/cases/{case.id}").json() for case in house.place.cases()]
     case = next(one for one in cases if filler in one["text"])
     (found, *_) = case["assessment"]["claims"]
     assert (found["claim_id"], found["version"], found["confirmed"]) == (row["id"], 1, True)

@@ -10,9 +10,12 @@ import pytest
 from sqlalchemy import select
 
 import models
+from classifier.claims.weights import load_weights
+from classifier.policy import load_policy
 from kiemtin.cli import main
 from store import audit
 from store.tables import Event
+from tests.conftest import shared
 from tests.kiemtin.program import Program
 
 ROW = {
@@ -123,3 +126,20 @@ def test_a_claim_is_added_by_hand_and_a_mistake_is_said(program: InProcess) -> N
     assert "Không đọc được" in program.run("claims", "import", "không-có.jsonl", expect=2)
     # What was added is what `search alike` looks for by its id.
     program.run("search", "alike", "muoi-ot")
+
+
+def test_weights_and_thresholds_are_chosen_by_one_command(program: InProcess) -> None:
+    data = program.folder / "data"
+    data.mkdir()
+    for name, rows in (("functional_a", None), ("posts_unlabelled", 60), ("news_comments", 60)):
+        lines = shared(f"data/{name}.jsonl").read_text(encoding="utf-8").split("\n")[:rows]
+        (data / f"{name}.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    policy = program.folder / "policy.yaml"
+    policy.write_text(models.read_text("policy.yaml"))
+    said = program.run("claims", "calibrate", "data", "--out", "w.json", "--policy", "policy.yaml")
+    weights, limits = load_weights(program.folder / "w.json"), load_policy(policy).thresholds.claim
+    assert f"suggest: {limits.suggest:g}, confirm: {limits.confirm:g}" in said
+    assert weights.encoder in said
+    assert load_policy(policy).version != load_policy().version
+    (data / "news_comments.jsonl").unlink()
+    assert "news_comments.jsonl" in program.run("claims", "calibrate", "data", expect=2)

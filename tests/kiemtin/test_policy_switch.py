@@ -74,13 +74,24 @@ def score(records: Records, scorer: object | None = None) -> Scoring:
     return station
 
 
-@pytest.fixture
-def place(records: Records) -> Place:
+def placed(records: Records) -> Place:
     made = Place(records)
     given_policy.begin(records, None)
     made.take(*HARMFUL[:8], HARMLESS)
     score(records)
     return made
+
+
+@pytest.fixture
+def place(records: Records) -> Place:
+    """Nine posts, scored by the first policy, on both databases."""
+    return placed(records)
+
+
+@pytest.fixture
+def here(sqlite: Records) -> Place:
+    """The same on SQLite alone, where nothing depends on the database."""
+    return placed(sqlite)
 
 
 def decide(records: Records, who: Person, case_id: int, outcome: Outcome = Outcome.PROTECTED) -> None:
@@ -115,8 +126,8 @@ def test_undecided_posts_are_judged_again_without_the_model_as_if_it_had_run(pla
     assert lanes == {post_id: not after[post_id].flagged for post_id in lanes}
 
 
-def test_what_comes_before_a_person_for_the_first_time_gets_its_spans_and_its_case(place: Place) -> None:
-    records = place.records
+def test_what_comes_before_a_person_for_the_first_time_gets_its_spans_and_its_case(here: Place) -> None:
+    records = here.records
     switch(records)
     score(records)
     seeing = revised(FIRST, "thử-3", {"flag": 0.0, "uncertain": 0.0, "protected": 1.0}, "xem hết")
@@ -135,14 +146,14 @@ def test_what_comes_before_a_person_for_the_first_time_gets_its_spans_and_its_ca
     assert row.detail["spans"] == [vars(span) for span in model().spans(harmless.text)]
 
 
-def test_a_policy_that_shows_weaker_claims_has_them_looked_for(place: Place) -> None:
+def test_a_policy_that_shows_weaker_claims_has_them_looked_for(here: Place) -> None:
     weaker = parse(FIRST).thresholds.claim.suggest / 2
     said = FIRST.replace(f"suggest: {parse(FIRST).thresholds.claim.suggest:g}", f"suggest: {weaker:g}")
-    switch(place.records, said.replace(parse(FIRST).version, "thử-2"))
-    station = score(place.records)
+    switch(here.records, said.replace(parse(FIRST).version, "thử-2"))
+    station = score(here.records)
     assert station.hand.counters["score/judged_again"] == 0
     assert station.hand.counters["score/done"] == 9
-    assert {row.policy for row in present(place.records).values()} == {"thử-2"}
+    assert {row.policy for row in present(here.records).values()} == {"thử-2"}
 
 
 def test_a_decided_case_keeps_the_assessment_it_was_decided_on(place: Place) -> None:
@@ -203,8 +214,8 @@ def test_new_posts_are_scored_before_those_that_are_judged_again_and_make_no_que
         assert tasks.queues(session)[TaskKind.SCORE].oldest is None
 
 
-def test_the_index_is_owed_only_what_a_searcher_would_find_changed(place: Place) -> None:
-    records = place.records
+def test_the_index_is_owed_only_what_a_searcher_would_find_changed(here: Place) -> None:
+    records = here.records
     with records.write() as session:
         session.execute(delete(Task))
     before = present(records)
@@ -222,11 +233,11 @@ def test_the_index_is_owed_only_what_a_searcher_would_find_changed(place: Place)
     assert 0 < len(changed) < len(after)
 
 
-def test_scoring_twice_by_the_same_policy_moves_no_case_on(place: Place) -> None:
-    records = place.records
+def test_scoring_twice_by_the_same_policy_moves_no_case_on(here: Place) -> None:
+    records = here.records
     hoa, now = person(records, "hoa"), datetime.now(UTC)
     with records.write() as session:
-        held = queue.lease(session, hoa, place.cases()[0].id, NOW)
+        held = queue.lease(session, hoa, here.cases()[0].id, NOW)
         session.add_all(
             Task(kind=TaskKind.SCORE, subject_id=i, owed_at=now, due_at=now) for i in present(records)
         )

@@ -237,7 +237,7 @@ def test_the_language_the_theme_and_the_underlines_can_be_chosen(running: Runnin
     assert running.console == []
 
 
-PLACES = ("/", "/cases/1", "/queue", "/queue?lane=decided", "/search", "/search?q=toi", "/sources", "/audit?verify=true",
+PLACES = ("/", "/cases/1", "/queue", "/queue?lane=decided", "/search", "/search?q=toi", "/sources", "/claims", "/claims/new", "/audit?verify=true",
           "/people", "/settings", "/password", "/nothing")  # fmt: skip
 
 
