@@ -149,7 +149,12 @@ def row(
         raise ValueError("no lesson")
     act = lesson.act or _likeliest_act(assessment["acts"], protected=lesson.protected is True)
     harms = [lesson.harm or shown_harm(assessment)] if lesson.harmful else []
-    named = (("harmful", True), ("protected", lesson.protected is not None), ("act", lesson.act is not None))
+    named = (
+        ("harmful", True),
+        ("protected", lesson.protected is not None),
+        ("act", lesson.act is not None),
+        ("harm", not lesson.harmful or lesson.harm is not None),
+    )
     return {
         "id": f"d{case}-{content_hash[:8]}",
         "text": text,

@@ -29,10 +29,10 @@ def publish(recipe: Recipe, folder: Path, target: Path, tell: Progress) -> dict[
     logits = np.zeros(targets.shape)
     for number, (train, test) in enumerate(GroupKFold(recipe.count).split(posts.texts, groups=posts.groups)):
         tell(Step("linear", number / (recipe.count + 1)))
-        fitted = linear.fit(joined(posts.take(train), given.written), "fold", recipe.seed)
+        fitted = linear.fit(joined(posts.take(train), given.always), "fold", recipe.seed)
         logits[test] = fitted.logits([posts.texts[i] for i in test])
     tell(Step("linear", recipe.count / (recipe.count + 1)))
-    final = linear.fit(joined(posts, given.written), recipe.name, recipe.seed)
+    final = linear.fit(joined(posts, given.always), recipe.name, recipe.seed)
     model = replace(final, calibration=fuse.platt(logits, targets))
     model.save(target)
     crossed = _crossed(logits, targets, posts.groups)

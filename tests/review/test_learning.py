@@ -144,11 +144,12 @@ def test_a_row_says_what_people_judged_and_what_is_the_models_guess() -> None:
 
     protected = of(Outcome.PROTECTED, Outcome.PROTECTED)
     assert (protected["act"], protected["protected"], protected["harm"]) == ("satire", True, [])
-    assert protected["judged"] == ["harmful", "protected"]
+    assert protected["judged"] == ["harmful", "protected", "harm"]
     dismissed = of(Outcome.DISMISS, Outcome.PROTECTED)
-    assert (dismissed["act"], dismissed["harmful"], dismissed["judged"]) == ("claim", False, ["harmful"])
+    assert (dismissed["act"], dismissed["harmful"], dismissed["judged"]) == ("claim", False, ["harmful", "harm"])
     harmful = of(Outcome.CORRECT, Outcome.REPORT)
     assert (harmful["harm"], harmful["harmful"], harmful["protected"]) == (["scam"], True, False)
+    assert harmful["judged"] == ["harmful", "protected", "harm"]
     assert harmful["id"] == "d7-abababab"
     assert harmful["group"] == "cluster-3"
 
