@@ -59,7 +59,10 @@ class EvidenceChanged(ReviewError):
 
 
 class PolicyChanged(ReviewError):
-    template = "Chính sách đã đổi từ khi bài được xét. Hãy chờ bài được chấm lại rồi đề nghị lại."
+    template = (
+        "Chính sách đã đổi từ khi bài được xét. Hãy chờ bài được chấm lại (ca đã xong thì mở lại), rồi đề"
+        " nghị lại."
+    )
 
 
 class ApprovalExpired(ReviewError):
