@@ -19,8 +19,8 @@ from store.archive import Archive
 from store.records import Records
 from store.tables import Referral, User
 from store.vocabulary import Role
-from tests.factory import NOW, Place, work
-from tests.referable import BASIS, SCAM, allow
+from tests.factory import NOW
+from tests.referable import BASIS, SCAM, referable_case
 
 pytest.importorskip(
     "playwright.sync_api", reason="playwright is not installed; pip install 'kiemtin[browser]'"
@@ -52,11 +52,7 @@ class Served:
 @pytest.fixture
 def served(sqlite: Records, tmp_path: Path) -> Iterator[Served]:
     engine = open_engine(f"tantivy:{tmp_path / 'search'}")
-    place = Place(sqlite)
-    place.take(SCAM)
-    work(sqlite, engine)
-    (case,) = place.cases()
-    allow(sqlite, case.id)
+    case = referable_case(sqlite)
     for login, role in PEOPLE.items():
         with sqlite.write() as session:
             given = accounts.invite(session, login, login.title(), role, "system")
@@ -89,7 +85,7 @@ def sign_in(served: Served) -> Iterator[Callable[[str], Page]]:
             page.fill("#login", login)
             page.fill("#password", PASSWORD)
             page.keyboard.press("Enter")
-            page.wait_for_url("**/settings")
+            page.wait_for_url(f"{served.url}/settings")
             return page
 
         yield signed_in
@@ -114,7 +110,8 @@ def test_two_people_refer_a_case_and_the_liaison_sees_it(
 ) -> None:
     # Hoa comes upon the case, and `f` opens a form: one key proposes nothing.
     hoa = sign_in("hoa")
-    hoa.goto(f"{served.url}/cases/{served.case_id}")
+    hoa.goto(served.url)
+    hoa.wait_for_selector(f"#triage[data-case='{served.case_id}']")
     hoa.keyboard.press("f")
     hoa.wait_for_url(f"**/cases/{served.case_id}/referral")
     clean(hoa, "form")
@@ -136,6 +133,7 @@ def test_two_people_refer_a_case_and_the_liaison_sees_it(
     lan = sign_in("lan")
     lan.goto(f"{served.url}/referrals")
     lan.get_by_role("link", name="1 đề nghị chờ xem lại độc lập").click()
+    lan.wait_for_url("**/second-reviews")
     lan.keyboard.press("j")
     lan.wait_for_url("**/second-reviews/1")
     clean(lan, "blind")
