@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,6 +130,7 @@ class House:
             cache=self.settings.data_dir / "cache",
             try_source=self._try_source,
             provinces=self.settings.province_codes,
+            approved_for=timedelta(hours=self.settings.referral_hours),
         )
 
     def sync_sources(self) -> list[SourceEntry]:

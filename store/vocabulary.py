@@ -55,6 +55,10 @@ class Outcome(StrEnum):
     REPORT = "report"
 
 
+# The outcomes that say that a text does harm; only they can be grounds for a referral.
+HARMFUL = frozenset({Outcome.CORRECT, Outcome.REPORT})
+
+
 class ReferralState(StrEnum):
     PROPOSED = "proposed"
     APPROVED = "approved"
@@ -64,6 +68,22 @@ class ReferralState(StrEnum):
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
     RECALLED = "recalled"
+
+
+class SecondReviewWhy(StrEnum):
+    """What a blind second review is for: quality at random, the gate of referrals, or a complaint."""
+
+    SAMPLE = "sample"
+    REFERRAL = "referral"
+    COMPLAINT = "complaint"
+
+
+class MilderMeans(StrEnum):
+    """What is tried, or weighed, before anything is referred."""
+
+    CORRECTION = "correction"
+    PLATFORM_REPORT = "platform_report"
+    PUBLIC_WARNING = "public_warning"
 
 
 class TaskKind(StrEnum):
