@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
-from api import claim_routes, drift, explanations, hotline, policy, problems, routes, watch
+from api import case_routes, claim_routes, drift, explanations, hotline, policy, problems, routes, watch
 from api.auth import Who
 from api.desk import Desk
 from api.watch import Meters
@@ -26,7 +26,7 @@ _LARGER = {hotline.PATH: hotline.LARGEST}
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -53,6 +53,7 @@ def create_api(desk: Desk) -> FastAPI:
     app.state.explanations = explanations.Explanations(desk)
     app.include_router(routes.router)
     app.include_router(claim_routes.router)
+    app.include_router(case_routes.router)
     app.include_router(drift.router)
     app.include_router(explanations.router)
     app.include_router(policy.router)
