@@ -114,19 +114,21 @@ def decide_like(
     return made
 
 
-def _to_repeat(session: Session, person: Person, case: Case) -> Decision:
+def standing(session: Session, case: Case) -> Decision | None:
+    """Return the decision that stands on the text a case shows, or None."""
     last = session.scalar(
         select(Decision)
         .where(Decision.case_id == case.id, Decision.undone_at.is_(None))
         .order_by(Decision.id.desc())
         .limit(1)
     )
-    if (
-        last is None
-        or case.state != CaseState.DECIDED
-        or last.snapshot["content_hash"] != case.content_hash
-        or not (last.user_id == person.id or may(person, Action.LEAD))
-    ):
+    told = last is not None and last.snapshot["content_hash"] == case.content_hash
+    return last if told and case.state == CaseState.DECIDED else None
+
+
+def _to_repeat(session: Session, person: Person, case: Case) -> Decision:
+    last = standing(session, case)
+    if last is None or not (last.user_id == person.id or may(person, Action.LEAD)):
         raise NothingToRepeat(case=case.id)
     return last
 

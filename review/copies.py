@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import ColumnElement, and_, exists, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from review.case import get, open_for, record
 from review.errors import CaseTaken, ReviewError
@@ -185,6 +185,7 @@ def waiting(session: Session, person: Person) -> list[tuple[Case, int]]:
         .join(Post, and_(Post.cluster_id == Case.cluster_id, Post.content_hash != Case.content_hash))
         .where(Case.state == CaseState.DECIDED, ~_marked())
         .group_by(Case.id)
+        .options(selectinload(Case.post))
         .order_by(number.desc(), Case.id)
         .limit(_WAITING_SHOWN)
     )
