@@ -111,7 +111,7 @@ def kept(request: Request, who: Who, case_id: int) -> list[KeptAnswer]:
 
 @router.get("/cases/{case_id}/page", response_class=HTMLResponse)
 def page(request: Request, who: Who, case_id: int, capture: int | None = None) -> Response:
-    """Give an archived page, the latest unless `capture` names one, to be shown in a frame; leaves an event."""
+    """Give an archived page, the latest unless `capture` names one, fit for a frame; leaves an event."""
     desk = desk_of(request)
     with desk.records.write() as session:
         text, _ = kept_pages.read(session, desk.archive, who.person, case_id, capture)

@@ -19,8 +19,8 @@ from store.archive import Archive
 from store.archived import ArchiveError
 from store.tables import Capture, Post, Rendering, Revision, Sighting
 
-# What opens connections or asks a name server in advance obeys no policy, so it goes. Each match takes what it
-# read, also where a tag never ends: the time grows with the page and no faster.
+# What opens connections or asks a name server in advance obeys no policy, so it goes. Each match takes what
+# it read, also where a tag never ends: the time grows with the page and no faster.
 _NOT_SHOWN = re.compile(r"<(?:link|base|meta|i?frame|object|embed|portal)\b[^<>]*>?", re.IGNORECASE)
 # The browser runs no script and fetches nothing: a sandbox without rights, and sources from nowhere.
 POLICY = (
@@ -39,7 +39,7 @@ class KeptUnreadable(ReviewError):
 
 
 def captures(session: Session, person: Person, case_id: int) -> Sequence[Capture]:
-    """Return the archived pages of a case's post, latest first: each version, each later look, each rendering."""
+    """Return the archived pages of a case's post, latest first: of versions, later looks, and renderings."""
     require(person, Action.REVIEW)
     post_id = get(session, case_id).post_id
     of_post = union(
@@ -59,12 +59,10 @@ def read(
 ) -> tuple[str, datetime]:
     """Return an archived page of a case as text, and when it was captured; an event says that it was seen.
 
-    It may show who wrote the post. `capture_id` is one of `captures`, None for the latest. Raises `NoKeptPage`,
-    `KeptUnreadable`.
+    It may show who wrote the post. `capture_id` is one of `captures`, None for the latest. Raises
+    `NoKeptPage`, `KeptUnreadable`.
     """
-    found = [
-        one for one in captures(session, person, case_id) if capture_id is None or one.id == capture_id
-    ]
+    found = [one for one in captures(session, person, case_id) if capture_id is None or one.id == capture_id]
     if not found:
         raise NoKeptPage(case=case_id)
     capture = found[0]
@@ -72,7 +70,7 @@ def read(
     audit.append(session, person.actor, "page.read", f"case:{case_id}", capture=capture.id)
     try:
         record = archive.read(holder.warc, holder.offset)
-        named = dict((name.lower(), value) for name, value in record.headers).get("content-type", "")
+        named = {name.lower(): value for name, value in record.headers}.get("content-type", "")
         charset = re.search(r"charset=[\"']?([\w-]+)", named)
         return tamed(decode(record.body, charset.group(1) if charset else None)), capture.at
     except (ArchiveError, Unreadable) as error:

@@ -1,7 +1,7 @@
 """Cases that say the same as one already decided: each looked at and chosen, then decided as that one was.
 
-The only way to decide many cases at once. Each gets a decision of its own, with its own snapshot, and each can
-be undone. A referral is never made, nor touched, this way.
+The only way to decide many cases at once. Each gets a decision of its own, with its own snapshot, and each
+can be undone. A referral is never made, nor touched, this way.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ def decide_like(
     """Decide each chosen case as `case_id` was decided, all or none.
 
     The decision repeated must be one's own (a lead may repeat anybody's), stand, and be on the text that the
-    case still shows. Raises `NothingToRepeat`, `NotAlike`, `UnderReferral`, and what taking and deciding a case
-    raise: `CaseTaken`, `CaseChanged`.
+    case still shows. Raises `NothingToRepeat`, `NotAlike`, `UnderReferral`, and what taking and deciding a
+    case raise: `CaseTaken`, `CaseChanged`.
     """
     require(person, Action.REVIEW)
     case = get(session, case_id)

@@ -62,7 +62,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Coverage:
-    """Which posts of a cluster a decision covers and which not, by id, at most `limit` of each, and how many."""
+    """Which posts of a cluster a decision covers and which not: the first of each by id, and how many."""
 
     covered: Sequence[int]
     covered_total: int
@@ -177,7 +177,7 @@ def coverage(session: Session, case: Case, limit: int = 500) -> Coverage:
 
 
 def waiting(session: Session, person: Person) -> list[tuple[Case, int]]:
-    """Return decided cases with near copies that nobody has said anything of, and how many posts those are."""
+    """Return decided cases with near copies that nobody has said anything of, and how many posts."""
     require(person, Action.READ)
     number = func.count(Post.id)
     rows = session.execute(

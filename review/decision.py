@@ -42,8 +42,8 @@ class ClaimNotShown(ReviewError):
 class Verdict:
     """What a person wants to record, always with a reason.
 
-    `act` is the protected act where the outcome is that, `correction` the wording of one, `claim_id` the claim
-    that it was drawn from, of those that the case shows.
+    `act` is the protected act where the outcome is that, `correction` the wording of one, `claim_id` the
+    claim that it was drawn from, of those that the case shows.
     """
 
     outcome: Outcome

@@ -37,7 +37,9 @@ class NoDraft(ReviewError):
 
 
 class NoClaimChosen(ReviewError):
-    template = "Đính chính của ca {case} không dựa trên tuyên bố nào, nên không thành ClaimReview. Hãy dùng bản chữ."
+    template = (
+        "Đính chính của ca {case} không dựa trên tuyên bố nào, nên không thành ClaimReview. Hãy dùng bản chữ."
+    )
 
 
 def from_claim(claim: Mapping[str, Any]) -> str:
@@ -65,7 +67,7 @@ def exported(session: Session, person: Person, case_id: int) -> str:
     text = ready(decision)
     if not text:
         raise NoDraft(case=case_id)
-    audit.append(session, person.actor, "draft.exported", f"case:{case_id}", decision=decision.id, form="text")
+    _told(session, person, decision, "text")
     return text
 
 
@@ -86,9 +88,7 @@ def exported_review(session: Session, person: Person, case_id: int) -> dict[str,
     )
     if not row:
         raise NoClaimChosen(case=case_id)
-    audit.append(
-        session, person.actor, "draft.exported", f"case:{case_id}", decision=decision.id, form="ClaimReview"
-    )
+    _told(session, person, decision, "ClaimReview")
     return claim_review.document([replace(facts_of(row), correction=decision.correction)])
 
 
@@ -104,6 +104,11 @@ def _standing(session: Session, person: Person, case_id: int) -> Decision:
     if last is None:
         raise NoDraft(case=case_id)
     return last
+
+
+def _told(session: Session, person: Person, decision: Decision, form: str) -> None:
+    subject = f"case:{decision.case_id}"
+    audit.append(session, person.actor, "draft.exported", subject, decision=decision.id, form=form)
 
 
 def _claim(decision: Decision) -> dict[str, Any] | None:
@@ -130,5 +135,6 @@ def _report(decision: Decision) -> str:
         f"Lý do: {decision.reason}\n"
         f"Trích: “{quoted}”\n{known}"
         f"SHA-256 của lời đã xem: {seen['content_hash']}\n\n"
-        "Đây là đề nghị xem xét theo quy định của nền tảng, không phải yêu cầu cung cấp thông tin người đăng.\n"
+        "Đây là đề nghị xem xét theo quy định của nền tảng,"
+        " không phải yêu cầu cung cấp thông tin người đăng.\n"
     )

@@ -133,8 +133,8 @@ def _decisions(session: Session, case_ids: Sequence[int]) -> dict[int, list[_Row
     found: dict[int, list[_Row]] = defaultdict(list)
     rows = session.execute(
         select(
-            Decision.case_id, Decision.user_id, Decision.outcome, Decision.act, Decision.snapshot, Decision.policy,
-            Decision.at, Decision.undone_at,
+            Decision.case_id, Decision.user_id, Decision.outcome, Decision.act, Decision.snapshot,
+            Decision.policy, Decision.at, Decision.undone_at,
         )
         .where(Decision.case_id.in_(case_ids))
         .order_by(Decision.id)

@@ -112,7 +112,7 @@ def consensus(opinions: Sequence[Opinion], *, single: bool = False) -> Consensus
 def opinion(
     person: int, outcome: str, snapshot: Mapping[str, Any], *, undone: bool, act: str | None = None
 ) -> Opinion:
-    """Return the opinion that a stored decision is: its outcome, the act named, the snapshot of what was seen."""
+    """Return the opinion that a stored decision is, from the snapshot of what was seen; `act` was named."""
     taken = Outcome(outcome)
     return Opinion(
         person=person,

@@ -31,7 +31,7 @@ class CopyMark(Base):
 
 
 class Note(Base):
-    """A reviewer's note to colleagues on a case; never changed or removed (a trigger refuses), never sent out."""
+    """A reviewer's note to colleagues on a case; never sent out, never changed or removed (triggers)."""
 
     __tablename__ = "note"
     __table_args__ = (CheckConstraint("text <> ''", name="text"),)

@@ -134,8 +134,8 @@ def leave(session: Session, post: Post) -> None:
 def part(session: Session, cluster_id: int, content_hash: str, at: datetime) -> int:
     """Give the posts of a cluster that have this text a cluster of their own; return its id.
 
-    The caller holds the lock `accept`. Later posts with the text join the new cluster; the old one is known by
-    a text that it still has. Raises `ValueError` where no post has the text, or all have.
+    The caller holds the lock `accept`. Later posts with the text join the new cluster; the old one is known
+    by a text that it still has. Raises `ValueError` where no post has the text, or all have.
     """
     found = session.execute(
         select(Post.id, Post.content_hash, Post.text).where(Post.cluster_id == cluster_id).order_by(Post.id)
@@ -151,9 +151,7 @@ def part(session: Session, cluster_id: int, content_hash: str, at: datetime) -> 
     if signature is not None:
         _add_bands(session, [(key, new.id) for key in set(band_keys(signature))])
     for table, post_id in ((Post, Post.id), (PostPlace, PostPlace.post_id)):
-        session.execute(
-            update(table).where(post_id.in_([row.id for row in moved])).values(cluster_id=new.id)
-        )
+        session.execute(update(table).where(post_id.in_([row.id for row in moved])).values(cluster_id=new.id))
     session.execute(update(Cluster).where(Cluster.id == cluster_id).values(size=len(stay)))
     if found[0].content_hash == content_hash:
         sign_again(session, cluster_id, stay[0].text)

@@ -26,31 +26,32 @@ Chosen = Annotated[str, StringConstraints(pattern=r"^\d{1,18}:\d{1,9}:[0-9a-f]{6
 
 
 @router.post("/cases/{case_id}/copies")
-def mark(request: Request, who: Who, case_id: int, copy: Text, verdict: Text = "", live: Text = "") -> Response:
+def mark(
+    request: Request, who: Who, case_id: int, copy: Text, verdict: Text = "", live: Text = ""
+) -> Response:
     """Say of near copies that they say the same, or not; "" takes it back."""
     said = CopyVerdict(verdict) if verdict in set(CopyVerdict) else None
-    at = desk_of(request).clock()
-    return _then(
-        request, who, case_id, "_copies.html", lambda session: copies.mark(session, who.person, case_id, copy, said, at),
-        live=bool(live),
-    )  # fmt: skip
+
+    def act(session: Session) -> None:
+        copies.mark(session, who.person, case_id, copy, said, desk_of(request).clock())
+
+    return _then(request, who, case_id, "_copies.html", act, live=bool(live))
 
 
 @router.post("/cases/{case_id}/split")
 def split(request: Request, who: Who, case_id: int, copy: Text, live: Text = "") -> Response:
-    at = desk_of(request).clock()
-    return _then(
-        request, who, case_id, "_copies.html", lambda session: copies.split(session, who.person, case_id, copy, at),
-        live=bool(live),
-    )  # fmt: skip
+    def act(session: Session) -> None:
+        copies.split(session, who.person, case_id, copy, desk_of(request).clock())
+
+    return _then(request, who, case_id, "_copies.html", act, live=bool(live))
 
 
 @router.post("/cases/{case_id}/notes")
 def note(request: Request, who: Who, case_id: int, text: Text = "") -> Response:
-    at = desk_of(request).clock()
-    return _then(
-        request, who, case_id, "_notes.html", lambda session: notes.add(session, who.person, case_id, text, at)
-    )
+    def act(session: Session) -> None:
+        notes.add(session, who.person, case_id, text, desk_of(request).clock())
+
+    return _then(request, who, case_id, "_notes.html", act)
 
 
 @router.get("/cases/{case_id}/kept")
@@ -100,8 +101,8 @@ def _alike(request: Request, who: SignedIn, case_id: int, notice: str = "", made
             raise NoSuchCase(case=case_id)
         standing = alike.standing(session, case)
     return page(
-        request, "alike.html", who, case=case, cases=found, standing=standing, notice=notice, made=made,
-    )  # fmt: skip
+        request, "alike.html", who, case=case, cases=found, standing=standing, notice=notice, made=made
+    )
 
 
 def _then(
@@ -109,7 +110,7 @@ def _then(
     who: SignedIn,
     case_id: int,
     template: str,
-    act: Callable[[Session], Any],
+    act: Callable[[Session], None],
     **values: Any,
 ) -> Response:
     """Do one thing and show the part of the page anew, with why where it was refused."""

@@ -224,7 +224,8 @@ def _show(
     return page(
         request, template, who, lane=walk.lane, lanes=lanes, lease=lease, shown=shown, ahead=ahead, done=done,
         undo_seconds=left, notice=notice, province=walk.province, region=region, own=desk.provinces,
-        ready=drafts.ready(done) if done else "", platform=drafts.platform(done.snapshot["url"]) if done else None,
+        ready=drafts.ready(done) if done else "",
+        platform=drafts.platform(done.snapshot["url"]) if done else None,
     )  # fmt: skip
 
 

@@ -26,9 +26,9 @@ from store.vocabulary import CaseState, Outcome, Role
 from tests.factory import HARMFUL, NOW, Place, person
 
 VERDICTS = {
-    Outcome.DISMISS: Verdict(Outcome.DISMISS),
-    Outcome.PROTECTED: Verdict(Outcome.PROTECTED),
-    Outcome.CORRECT: Verdict(Outcome.CORRECT, correction="Không đúng như vậy."),
+    Outcome.DISMISS: Verdict(Outcome.DISMISS, "không gây hại"),
+    Outcome.PROTECTED: Verdict(Outcome.PROTECTED, "ý kiến riêng", act="opinion"),
+    Outcome.CORRECT: Verdict(Outcome.CORRECT, "chữa trị sai", correction="Không đúng như vậy."),
     Outcome.REPORT: Verdict(Outcome.REPORT, reason="lừa tiền"),
 }
 HARMFUL_OUTCOMES = {Outcome.CORRECT, Outcome.REPORT}

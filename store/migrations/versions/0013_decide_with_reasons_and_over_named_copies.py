@@ -64,9 +64,7 @@ def upgrade() -> None:
         ("decision_reason", f"IF {WANTING} THEN RAISE EXCEPTION '{REASONLESS}'; END IF; RETURN NEW;"),
         ("note_kept", f"RAISE EXCEPTION '{KEPT}';"),
     ):
-        op.execute(
-            f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$"
-        )
+        op.execute(f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$")
     for name, event, each, function in (
         ("decision_reason", "INSERT ON decision", "ROW", "decision_reason"),
         ("note_no_change", "UPDATE OR DELETE ON note", "ROW", "note_kept"),
