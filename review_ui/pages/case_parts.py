@@ -129,8 +129,4 @@ def _then(
     with desk.records.read() as session:
         shown = case_page.load(session, who.person, case_id)
     part = template.removeprefix("_").removesuffix(".html")
-    answer = page(request, template, who, shown=shown, **{f"{part}_notice": notice}, **values)
-    if part == "copies":
-        answer.body += page(request, "_uncovered.html", who, shown=shown, oob=True).body
-        answer.headers["Content-Length"] = str(len(answer.body))
-    return answer
+    return page(request, template, who, shown=shown, swapped=True, **{f"{part}_notice": notice}, **values)
