@@ -11,11 +11,15 @@ from api.accounts import BadLogin, Locked, LoginTaken, NoSuchUser, SignInFailed,
 from api.auth import ForeignRequest, MustChangePassword, NotSignedIn
 from api.claims import ClaimRefused, NoClaim
 from api.drift import NoTrainingScores
+from api.kept_pages import NoKeptPage
 from api.pictures import NoPicture
 from api.pipeline import NoSuchTask
 from api.policy import BadPolicy, NoneInForce, NoPolicy
 from api.region import NoSuchProvince
 from api.sources import NoSuchSource
+from review.copies import NoSuchCopy
+from review.decision import ActNeeded, ClaimNotShown
+from review.drafts import NoDraft
 from review.errors import (
     CorrectionNeeded,
     NoSuchCase,
@@ -26,6 +30,7 @@ from review.errors import (
     ReasonNeeded,
     ReviewError,
 )
+from review.notes import EmptyNote
 from review.referral_errors import (
     MilderNeeded,
     NecessityNeeded,
@@ -53,6 +58,12 @@ _STATUS: dict[type[Exception], int] = {
     NoBundle: 422,
     ReasonNeeded: 422,
     CorrectionNeeded: 422,
+    ActNeeded: 422,
+    ClaimNotShown: 422,
+    EmptyNote: 422,
+    NoSuchCopy: 404,
+    NoDraft: 404,
+    NoKeptPage: 404,
     WeakPassword: 422,
     BadLogin: 422,
     LoginTaken: 409,

@@ -48,9 +48,13 @@ class Escalation(Seen):
 
 
 class Decide(Seen):
+    """A decision; see `review.decision.Verdict` for what each outcome needs."""
+
     outcome: Outcome
     reason: str = ""
     correction: str = ""
+    act: str = ""
+    claim_id: str = ""
 
 
 class Reason(BaseModel):
@@ -160,7 +164,7 @@ def skip(request: Request, who: Who, case_id: int, given: Skip) -> None:
 @router.post("/cases/{case_id}/decide")
 def decide(request: Request, who: Who, case_id: int, given: Decide) -> schemas.DecisionAnswer:
     desk = desk_of(request)
-    verdict = Verdict(given.outcome, given.reason, given.correction)
+    verdict = Verdict(given.outcome, given.reason, given.correction, given.act, given.claim_id)
     with desk.records.write() as session:
         made = decision.decide(
             session, who.person, case_id, given.version, given.token, given.seen, verdict, desk.clock()

@@ -73,6 +73,18 @@ class CopyAnswer(Plain):
     text: str
 
 
+class VariantAnswer(Plain):
+    """Copies that share one text near to the one under review; `standing` is what a person found of it."""
+
+    content_hash: str
+    text: str
+    posts: int
+    post_id: int
+    first_seen_at: datetime
+    sources: list[str]
+    standing: str
+
+
 class MomentAnswer(Plain):
     at: datetime
     what: str
@@ -88,7 +100,9 @@ class DecisionAnswer(Plain):
     id: int
     outcome: str
     reason: str
+    act: str | None
     correction: str
+    claim_id: str | None
     policy: str
     snapshot_sha256: str
     at: datetime
@@ -123,6 +137,7 @@ class CaseAnswer(Plain):
     assessment: dict[str, Any]
     copies: list[CopyAnswer]
     copies_total: int
+    variants: list[VariantAnswer]
     history: list[MomentAnswer]
     decisions: list[DecisionAnswer]
     activity: list[ActivityAnswer]
@@ -138,6 +153,7 @@ class CaseAnswer(Plain):
             kind=post.kind, source=post.source.name, title=post.title, text=post.text, quotes=post.quotes,
             content_hash=case.content_hash, published_at=post.published_at, assessment=page.assessment,
             copies=[CopyAnswer.model_validate(copy) for copy in page.copies], copies_total=page.copies_total,
+            variants=[VariantAnswer.model_validate(variant) for variant in page.variants],
             history=[MomentAnswer.model_validate(moment) for moment in page.history],
             decisions=[DecisionAnswer.model_validate(decision) for decision in page.decisions],
             activity=[

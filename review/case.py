@@ -90,6 +90,12 @@ def refresh(session: Session, cluster_ids: Iterable[int], at: datetime) -> None:
             _show_edited(session, case, post, at, again=notable)
 
 
+def open_for(session: Session, cluster_id: int, at: datetime) -> Case | None:
+    """Open the case of a cluster that a person wants looked at; None while no post of it has been scored."""
+    heaviest = _heaviest(session, [cluster_id])
+    return _open(session, *heaviest[0], at) if heaviest else None
+
+
 def judged_again(session: Session, post_ids: Sequence[int], at: datetime) -> None:
     """Move on the version of cases that somebody looks at now, whose post was judged by another policy.
 

@@ -10,11 +10,14 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
-from review import history
+from review import copies as copies_of
+from review import history, notes
+from review.copies import Variant
 from review.errors import NoSuchCase
 from review.history import Moment
-from review.permissions import Action, Person, require
+from review.permissions import Action, Person, may, require
 from review.referral_board import activity_shown
+from store.case_tables import Note
 from store.tables import Activity, Case, Decision, Post, Rendering
 from store.vocabulary import TaskKind
 from store.work_tables import Task
@@ -40,7 +43,7 @@ class CasePage:
     """A case with its post, assessment, copies, history, decisions and activity. No author anywhere.
 
     `history` is oldest first. `picture` is the latest picture of the post's page, `picturing` whether one is
-    on its way.
+    on its way. `variants` are the near copies by text; `notes` are there for who reviews.
     """
 
     case: Case
@@ -48,15 +51,28 @@ class CasePage:
     assessment: dict[str, Any]
     copies: Sequence[Copy]
     copies_total: int
+    variants: Sequence[Variant]
+    notes: Sequence[Note]
     history: Sequence[Moment]
     picture: Rendering | None
     picturing: bool
     decisions: Sequence[Decision]
     activity: Sequence[Activity]
 
+    @property
+    def waiting(self) -> int:
+        """How many posts a decision would leave out, because nobody said yet whether they say the same."""
+        return sum(variant.posts for variant in self.variants if variant.standing == "suggested")
+
+    @property
+    def same(self) -> int:
+        """How many copies a decision covers beside the post that is shown."""
+        apart = sum(variant.posts for variant in self.variants if variant.standing != "same")
+        return max(0, self.copies_total - apart)
+
 
 def load(session: Session, person: Person, case_id: int) -> CasePage:
-    """Return the page of a case; raises `NoSuchCase`. Nine queries, however many copies there are."""
+    """Return the page of a case; raises `NoSuchCase`. As many queries for one copy as for thousands."""
     require(person, Action.READ)
     case = session.scalar(
         select(Case)
@@ -96,6 +112,8 @@ def load(session: Session, person: Person, case_id: int) -> CasePage:
         else assessment.detail | {"model": assessment.model, "policy": assessment.policy},
         copies=[_copy(copy, post) for copy in copies],
         copies_total=session.scalar(select(func.count()).select_from(Post).where(*others)) or 0,
+        variants=copies_of.variants(session, case),
+        notes=notes.of_case(session, person, case.id) if may(person, Action.REVIEW) else (),
         history=history.of_post(session, post.id),
         picture=session.scalar(
             select(Rendering).where(Rendering.post_id == post.id).order_by(Rendering.id.desc()).limit(1)

@@ -21,6 +21,7 @@ from api.desk import Desk
 from review.errors import ReviewError
 from review_ui.page import page, say
 from review_ui.pages import (
+    case_parts,
     cases,
     claims,
     insight,
@@ -30,6 +31,21 @@ from review_ui.pages import (
     referrals,
     second_reviews,
     triage,
+    work,
+)
+
+# In the order in which routes are tried.
+_PAGES = (
+    triage,
+    cases,
+    case_parts,
+    claims,
+    insight,
+    places,
+    people,
+    policy,
+    referrals,
+    second_reviews,
     work,
 )
 
@@ -48,7 +64,19 @@ class Lasting(StaticFiles):
 def create_app(desk: Desk) -> FastAPI:
     """Return the whole application: pages, JSON API, health and metrics."""
     app = create_api(desk)
-    for module in (triage, cases, claims, insight, places, people, policy, referrals, second_reviews, work):
+    for module in (
+        triage,
+        cases,
+        claims,
+        insight,
+        places,
+        people,
+        policy,
+        referrals,
+        second_reviews,
+        work,
+        case_parts,
+    ):
         app.include_router(module.router, include_in_schema=False)
     app.mount("/static", Lasting(directory=Path(str(files("review_ui") / "static"))))
     app.mount("/vendor", Lasting(directory=Path(str(files("js_lib_htmx") / "static" / "htmx"))))

@@ -13,8 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 import models
 from api.auth import SignedIn, desk_of
 from classifier.places import provinces
+from review import drafts
 from review.permissions import Action, may
-from review_ui import render
+from review_ui import reasons, render
 from review_ui.i18n import LANGUAGES, language_of, translations
 
 THEME_COOKIE = "kiemtin_theme"
@@ -53,12 +54,15 @@ def environment(language: str) -> Environment:
         "percent": render.percent,
         "decimal": render.decimal,
         "changes": lambda moment: render.changes(moment.before, moment.text),
+        "diff": render.changes,
+        "draft": drafts.from_claim,
     }
     made.globals |= {
         "language": language,
         "languages": LANGUAGES,
         "scheme": models.labels(),
         "Action": Action,
+        "reasons": reasons.picks(),
     }
     return made
 
@@ -219,4 +223,8 @@ _WORDS = {
     "correction": _n("Đính chính"),
     "platform_report": _n("Báo nền tảng"),
     "public_warning": _n("Cảnh báo công khai"),
+    "copy_same": _n("xác nhận bản sao cùng lời"),
+    "copy_different": _n("đánh dấu bản sao là khác"),
+    "copy_unmarked": _n("bỏ đánh dấu bản sao"),
+    "copy_split": _n("tách bản sao thành ca riêng"),
 }

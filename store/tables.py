@@ -327,7 +327,11 @@ class Activity(Base):
 
 
 class Decision(Base):
-    """A reviewer's outcome on one version of a case, with a snapshot of what was seen."""
+    """A reviewer's outcome on one version of a case, with a snapshot of what was seen and what it covers.
+
+    `act` is the protected act that the reviewer named, `claim_id` the claim that a correction was drawn from.
+    A trigger refuses a new one without a reason.
+    """
 
     __tablename__ = "decision"
     __table_args__ = (one_of("outcome", Outcome), UniqueConstraint("case_id", "case_version"))
@@ -338,7 +342,9 @@ class Decision(Base):
     user_id: Mapped[int] = to("user.id", index=True)
     outcome: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str]
+    act: Mapped[str | None] = mapped_column(String(32))
     correction: Mapped[str] = mapped_column(default="")
+    claim_id: Mapped[str | None] = mapped_column(String(64))
     policy: Mapped[str] = mapped_column(String(100))
     snapshot: Mapped[dict[str, Any]]
     snapshot_sha256: Mapped[str] = mapped_column(String(64))

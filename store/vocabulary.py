@@ -141,3 +141,10 @@ class ClaimOrigin(StrEnum):
 
     SHIPPED = "shipped"
     LOCAL = "local"
+
+
+class CopyVerdict(StrEnum):
+    """What a person found of a near copy of the text under review."""
+
+    SAME = "same"
+    DIFFERENT = "different"

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 from api import pictures, views
 from api.auth import Who, desk_of
 from api.region import region_of
-from review import case_page, decision, queue
+from review import alike, case_page, decision, drafts, queue
 from review.permissions import Action, may
 from review_ui.page import page
 from search.engine import SearchError
@@ -25,8 +25,13 @@ def case(request: Request, who: Who, case_id: int) -> Response:
     desk = desk_of(request)
     with desk.records.read() as session:
         shown = case_page.load(session, who.person, case_id)
+        standing = alike.standing(session, shown.case)
     lead = may(who.person, Action.LEAD)
-    return page(request, "case.html", who, shown=shown, lane=queue.ALL, lead=lead)
+    ready = drafts.ready(standing) if standing and may(who.person, Action.REVIEW) else ""
+    return page(
+        request, "case.html", who, shown=shown, lane=queue.ALL, lead=lead, standing=standing, ready=ready,
+        platform=drafts.platform(shown.post.url), province="",
+    )  # fmt: skip
 
 
 @router.get("/cases/{case_id}/similar")

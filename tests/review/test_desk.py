@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from review import case_page, decision, queue
 from review.case import get
-from review.decision import Verdict
+from review.decision import ActNeeded, ClaimNotShown, Verdict
 from review.errors import (
     CaseChanged,
     CaseTaken,
@@ -30,7 +30,7 @@ from store.tables import Activity, Case, Decision, Event, Post
 from store.vocabulary import CaseState, Outcome, Role
 from tests.factory import HARMFUL, HARMLESS, NOW, Place, person
 
-DISMISS = Verdict(Outcome.DISMISS)
+DISMISS = Verdict(Outcome.DISMISS, "không gây hại")
 
 
 @pytest.fixture
@@ -159,7 +159,9 @@ def test_renewing_holds_a_case_longer(place: Place, hoa: Person) -> None:
 def test_a_decision_keeps_what_was_seen_and_leaves_its_traces(place: Place, hoa: Person) -> None:
     held = must_lease(place.records, hoa)
     activities, events = traces(place.records)
-    made = decide(place.records, hoa, held, Verdict(Outcome.CORRECT, "", "Tỏi không diệt được vi rút."))
+    made = decide(
+        place.records, hoa, held, Verdict(Outcome.CORRECT, "chữa trị sai", "Tỏi không diệt được vi rút.")
+    )
     assert traces(place.records) == (activities + 1, events + 1)
     assert made.snapshot["text"] in HARMFUL
     assert made.snapshot["assessment"]["why"]["children"]
@@ -232,7 +234,8 @@ def test_undo_gives_the_case_back_to_its_reviewer(place: Place, hoa: Person) -> 
     with place.records.write() as session:
         again = decision.undo(session, hoa, made.id, NOW + timedelta(seconds=29))
     assert again.case_id == held.case_id
-    decide(place.records, hoa, again, Verdict(Outcome.PROTECTED), NOW + timedelta(seconds=29))
+    protected = Verdict(Outcome.PROTECTED, "lời kể", act="testimony")
+    decide(place.records, hoa, again, protected, NOW + timedelta(seconds=29))
     assert count(place.records, Decision, Decision.undone_at.is_not(None)) == 1
 
 
@@ -292,10 +295,16 @@ def test_looking_on_walks_the_lane_and_wraps_at_its_end(place: Place, hoa: Perso
 
 def test_outcomes_that_need_words_ask_for_them(place: Place, hoa: Person) -> None:
     held = must_lease(place.records, hoa)
-    with pytest.raises(ReasonNeeded):
-        decide(place.records, hoa, held, Verdict(Outcome.REPORT, " "))
+    for outcome in Outcome:
+        with pytest.raises(ReasonNeeded):
+            decide(place.records, hoa, held, Verdict(outcome, " ", "không đúng", "opinion"))
     with pytest.raises(CorrectionNeeded):
-        decide(place.records, hoa, held, Verdict(Outcome.CORRECT))
+        decide(place.records, hoa, held, Verdict(Outcome.CORRECT, "chữa trị sai"))
+    for act in ("", "claim", "ad", "nothing"):
+        with pytest.raises(ActNeeded):
+            decide(place.records, hoa, held, Verdict(Outcome.PROTECTED, "vì thế", act=act))
+    with pytest.raises(ClaimNotShown):
+        decide(place.records, hoa, held, Verdict(Outcome.CORRECT, "vì thế", "không đúng", claim_id="no-such"))
     decide(place.records, hoa, held, Verdict(Outcome.REPORT, "bán thuốc giả"))
 
 

@@ -56,7 +56,9 @@ def served(sqlite: Records, tmp_path: Path) -> Iterator[Served]:
     for login, role in PEOPLE.items():
         with sqlite.write() as session:
             given = accounts.invite(session, login, login.title(), role, "system")
-            accounts.change_password(session, session.query(User).filter_by(login=login).one(), given, PASSWORD, NOW)
+            accounts.change_password(
+                session, session.query(User).filter_by(login=login).one(), given, PASSWORD, NOW
+            )
     app = create_app(Desk(sqlite, engine, Archive(tmp_path / "archive")))
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
     thread = threading.Thread(target=server.run)
@@ -162,4 +164,8 @@ def test_two_people_refer_a_case_and_the_liaison_sees_it(
     clean(an, "liaison")
     with served.records.read() as session:
         kept = session.get_one(Referral, 1)
-        assert (kept.state, kept.proposer.login, kept.approver and kept.approver.login) == ("approved", "hoa", "lan")
+        assert (kept.state, kept.proposer.login, kept.approver and kept.approver.login) == (
+            "approved",
+            "hoa",
+            "lan",
+        )
