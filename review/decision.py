@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from review import queue
+from review import aside, queue
 from review.case import change_state, get, record
 from review.errors import CaseChanged, CorrectionNeeded, IllegalMove, NotAllowed, ReasonNeeded, UndoTooLate
 from review.permissions import Action, Person, require
@@ -130,7 +130,8 @@ def reopen(session: Session, person: Person, case_id: int, reason: str, at: date
         raise ReasonNeeded()
     case = get(session, case_id)
     change_state(case, CaseState.QUEUED)
-    case.decided_at = None
+    case.decided_at, case.waits_from = None, at
+    aside.reopened(session, case.id, at)
     record(session, case, person.actor, "reopened", at, reason.strip())
 
 

@@ -121,3 +121,18 @@ class ClaimOrigin(StrEnum):
 
     SHIPPED = "shipped"
     LOCAL = "local"
+
+
+class FilterKind(StrEnum):
+    """What a saved filter filters."""
+
+    QUEUE = "queue"
+    SEARCH = "search"
+
+
+class AlertChannel(StrEnum):
+    """How a person is told of new matches of a saved filter."""
+
+    NONE = "none"
+    EMAIL = "email"
+    WEBHOOK = "webhook"
