@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from store.base import Base, Id, one_of, primary_key, to
 from store.tables import User
-from store.vocabulary import AlertChannel, FilterKind
+from store.vocabulary import Channel, FilterKind
 
 
 class Assignment(Base):
@@ -48,10 +48,10 @@ class SavedFilter(Base):
     __tablename__ = "saved_filter"
     __table_args__ = (
         one_of("kind", FilterKind),
-        one_of("channel", AlertChannel),
+        one_of("channel", Channel),
         UniqueConstraint("user_id", "name"),
         CheckConstraint("name <> ''", name="name"),
-        CheckConstraint("(channel = 'none') = (alert_to = '')", name="alert"),
+        CheckConstraint("(channel IS NULL) = (alert_to = '')", name="alert"),
     )
 
     id: Mapped[int] = primary_key()
@@ -60,7 +60,7 @@ class SavedFilter(Base):
     name: Mapped[str] = mapped_column(String(80))
     query: Mapped[str]
     shared: Mapped[bool] = mapped_column(default=False)
-    channel: Mapped[str] = mapped_column(String(16), default=AlertChannel.NONE)
+    channel: Mapped[str | None] = mapped_column(String(16))
     alert_to: Mapped[str] = mapped_column(default="")
     mark: Mapped[int] = mapped_column(Id, default=0)
     checked_at: Mapped[datetime]

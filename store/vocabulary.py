@@ -71,6 +71,7 @@ class TaskKind(StrEnum):
     INDEX = "index"
     CRAWL = "crawl"
     RENDER = "render"
+    DELIVER = "deliver"
 
 
 class PageRole(StrEnum):
@@ -123,16 +124,23 @@ class ClaimOrigin(StrEnum):
     LOCAL = "local"
 
 
+class Channel(StrEnum):
+    """How a message leaves the installation."""
+
+    EMAIL = "email"
+    WEBHOOK = "webhook"
+
+
+class DeliveryState(StrEnum):
+    """What became of a message: still to be sent, taken by its recipient's server, or given up."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    DEAD = "dead"
+
+
 class FilterKind(StrEnum):
     """What a saved filter filters."""
 
     QUEUE = "queue"
     SEARCH = "search"
-
-
-class AlertChannel(StrEnum):
-    """How a person is told of new matches of a saved filter."""
-
-    NONE = "none"
-    EMAIL = "email"
-    WEBHOOK = "webhook"

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0012"
-down_revision = "0007"
+down_revision = "0008"
 
 ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TIME = sa.DateTime(timezone=True)
@@ -67,15 +67,15 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=80), nullable=False),
         sa.Column("query", sa.Text(), nullable=False),
         sa.Column("shared", sa.Boolean(), nullable=False),
-        sa.Column("channel", sa.String(length=16), nullable=False),
+        sa.Column("channel", sa.String(length=16), nullable=True),
         sa.Column("alert_to", sa.Text(), nullable=False),
         sa.Column("mark", ID, nullable=False),
         sa.Column("checked_at", TIME, nullable=False),
         sa.Column("made_at", TIME, nullable=False),
         sa.CheckConstraint("kind IN ('queue', 'search')", name=op.f("ck_saved_filter_kind")),
-        sa.CheckConstraint("channel IN ('none', 'email', 'webhook')", name=op.f("ck_saved_filter_channel")),
+        sa.CheckConstraint("channel IN ('email', 'webhook')", name=op.f("ck_saved_filter_channel")),
         sa.CheckConstraint("name <> ''", name=op.f("ck_saved_filter_name")),
-        sa.CheckConstraint("(channel = 'none') = (alert_to = '')", name=op.f("ck_saved_filter_alert")),
+        sa.CheckConstraint("(channel IS NULL) = (alert_to = '')", name=op.f("ck_saved_filter_alert")),
         sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_saved_filter_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_saved_filter")),
         sa.UniqueConstraint("user_id", "name", name=op.f("uq_saved_filter_user_id_name")),
