@@ -13,7 +13,18 @@ from fastapi.responses import JSONResponse
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
-from api import claim_routes, drift, explanations, hotline, policy, problems, routes, watch
+from api import (
+    claim_routes,
+    drift,
+    explanations,
+    hotline,
+    live,
+    policy,
+    problems,
+    queue_routes,
+    routes,
+    watch,
+)
 from api.auth import Who
 from api.desk import Desk
 from api.watch import Meters
@@ -51,12 +62,15 @@ def create_api(desk: Desk) -> FastAPI:
     app.state.hotline = hotline.Line(desk.clock)
     app.state.drift = drift.Drift(desk)
     app.state.explanations = explanations.Explanations(desk)
+    app.state.live = live.Live(desk)
     app.include_router(routes.router)
     app.include_router(claim_routes.router)
     app.include_router(drift.router)
     app.include_router(explanations.router)
     app.include_router(policy.router)
     app.include_router(hotline.router)
+    app.include_router(live.router)
+    app.include_router(queue_routes.router)
     app.include_router(watch.router)
 
     @app.get("/api/openapi.json", include_in_schema=False)

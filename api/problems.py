@@ -17,9 +17,12 @@ from api.policy import BadPolicy, NoneInForce, NoPolicy
 from api.region import NoSuchProvince
 from api.sources import NoSuchSource
 from review.errors import (
+    BadAlert,
     CorrectionNeeded,
     NoSuchCase,
+    NoSuchFilter,
     NotAllowed,
+    NotAReviewer,
     ReasonNeeded,
     ReviewError,
 )
@@ -28,6 +31,9 @@ from search.engine import SearchError
 _STATUS: dict[type[Exception], int] = {
     NotAllowed: 403,
     NoSuchCase: 404,
+    NoSuchFilter: 404,
+    BadAlert: 422,
+    NotAReviewer: 422,
     NoSuchUser: 404,
     ReasonNeeded: 422,
     CorrectionNeeded: 422,

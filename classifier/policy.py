@@ -221,7 +221,7 @@ class Policy(_Strict):
         points = sum(number for name, number in weights.points.items() if name in signals)
         raised = 1 + weights.claim * claim + weights.signals * min(1.0, points)
         most = 1 + weights.claim + weights.signals
-        product = harmful**weights.harmful * self.severity_of(harms) ** weights.severity
+        product: float = harmful**weights.harmful * self.severity_of(harms) ** weights.severity
         return round(100 * product * raised / most, 2)
 
 

@@ -91,9 +91,11 @@ class House:
 
     def crew(self, queues: Iterable[TaskKind]) -> Crew:
         """Return the stations of some queues, with the model of the settings and the policy in force."""
+        from kiemtin.work.alerts import Alerts
         from kiemtin.work.crew import Crew
 
-        return Crew(self.records, [self._station(kind) for kind in dict.fromkeys(queues)])
+        stations = [self._station(kind) for kind in dict.fromkeys(queues)]
+        return Crew(self.records, stations, [Alerts(self.records, self.desk).check])
 
     def _station(self, kind: TaskKind) -> Station:
         if kind == TaskKind.SCORE:
@@ -148,6 +150,8 @@ class House:
             cache=self.settings.data_dir / "cache",
             try_source=self._try_source,
             provinces=self.settings.province_codes,
+            clocks=self.settings.clocks,
+            severe_in_a_row=self.settings.severe_in_a_row,
         )
 
     def sync_sources(self) -> list[SourceEntry]:

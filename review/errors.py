@@ -39,6 +39,14 @@ class NotAReviewer(ReviewError):
     template = "Không giao được: người này không duyệt bài, đã khóa tài khoản, hoặc chính là bạn."
 
 
+class NoSuchFilter(ReviewError):
+    template = "Không có bộ lọc {filter}, hoặc nó không phải của bạn."
+
+
+class BadAlert(ReviewError):
+    template = "Không gửi báo tin tới {to} được: cần một địa chỉ thư, hoặc một địa chỉ http(s) cho webhook."
+
+
 class LeaseLost(ReviewError):
     template = "Bạn không còn giữ ca {case}: đã hết giờ hoặc có người khác nhận. Chưa có gì được ghi."
 

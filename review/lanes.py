@@ -64,7 +64,7 @@ def overdue(session: Session, at: datetime, clocks: Clocks, region: Region = EVE
 
     Counts what is queued or held, whoever it is for.
     """
-    found = _by_harm(session, and_(_open(), clocks.late(at), within(region)))
+    found = _by_harm(session, and_(undecided(), clocks.late(at), within(region)))
     late = {UNCERTAIN if harm is None else harm: number for harm, number in found.items()}
     return {ALL: sum(late.values()), **late}
 
@@ -142,6 +142,11 @@ def queued() -> ColumnElement[bool]:
     return Case.state == CaseState.QUEUED
 
 
+def undecided() -> ColumnElement[bool]:
+    """Return the condition that a case is queued or held."""
+    return Case.state.in_((CaseState.QUEUED, CaseState.LEASED))
+
+
 def held_by(person: Person, at: datetime) -> ColumnElement[bool]:
     """Return the condition that `person` holds a case at this moment."""
     return and_(Case.state == CaseState.LEASED, Case.lease_user_id == person.id, Case.lease_until > at)
@@ -170,10 +175,6 @@ def kept_for_another(person: Person) -> ColumnElement[bool]:
 
 def _not_for(person: Person) -> tuple[ColumnElement[bool], ...]:
     return aside.by(person), kept_for_another(person)
-
-
-def _open() -> ColumnElement[bool]:
-    return Case.state.in_((CaseState.QUEUED, CaseState.LEASED))
 
 
 def _by_harm(session: Session, where: ColumnElement[bool]) -> dict[str | None, int]:

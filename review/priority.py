@@ -81,8 +81,10 @@ def place(shown: Case, weight: float, severity: float, spread: Spread) -> None:
     shown.rank = math.log2(max(_LEAST, weight * spread.factor)) + (shown.fresh_from - _EPOCH) / HALF_LIFE
 
 
-def parts(shown: Case, harm: float | None, at: datetime) -> Parts:
-    """Return why a case stands where it does at a moment; `harm` is that of its post's assessment."""
+def of_case(shown: Case, at: datetime) -> Parts:
+    """Return why a case stands where it does at a moment; its post and assessment are loaded."""
+    assessment = shown.post.assessment
+    harm = assessment.harmful if assessment is not None else None
     factor, fresh = spread_factor(shown.copies, shown.recent), freshness(shown.fresh_from, at)
     product = (harm or 0.0) * shown.severity * factor
     return Parts(

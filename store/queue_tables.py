@@ -70,11 +70,10 @@ class SavedFilter(Base):
 
 
 class Preference(Base):
-    """How a person wants to work: minutes until a break is called to mind (0: never), pictures veiled."""
+    """How a person wants to work: minutes until a break is called to mind, 0 for never."""
 
     __tablename__ = "preference"
     __table_args__ = (CheckConstraint("break_minutes BETWEEN 0 AND 480", name="break_minutes"),)
 
     user_id: Mapped[int] = mapped_column(Id, ForeignKey("user.id"), primary_key=True)
     break_minutes: Mapped[int] = mapped_column(default=50)
-    veiled: Mapped[bool] = mapped_column(default=True)

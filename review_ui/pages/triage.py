@@ -18,6 +18,7 @@ from review import case_page, decision, queue
 from review.decision import UNDO_WITHIN, Verdict
 from review.errors import LeaseLost, ReviewError
 from review.permissions import Action, may
+from review_ui.beside import aside_of
 from review_ui.page import page, say
 from store.tables import Decision
 from store.vocabulary import Outcome
@@ -157,7 +158,9 @@ def renew(request: Request, who: Who, case_id: int, token: Text) -> None:
 def _next(request: Request, who: SignedIn, walk: Walk) -> queue.Lease | None:
     desk = desk_of(request)
     with desk.records.write() as session:
-        return queue.lease_next(session, who.person, walk.lane, desk.clock(), walk.region(request))
+        return queue.lease_next(
+            session, who.person, walk.lane, desk.clock(), walk.region(request), desk.severe_in_a_row
+        )
 
 
 def _then_next(request: Request, who: SignedIn, walk: Walk, act: Callable[[Session], int | None]) -> Response:
@@ -199,6 +202,7 @@ def _show(
     region = walk.region(request)
     with desk.records.read() as session:
         lanes = queue.lanes(session, who.person, at, region)
+        beside = aside_of(session, who, at, desk.clocks, region)
         shown = case_page.load(session, who.person, lease.case_id) if lease else None
         ahead = queue.listing(session, who.person, walk.lane, at, limit=12, region=region)
     template = "_triage.html" if "HX-Request" in request.headers else "triage.html"
@@ -206,6 +210,7 @@ def _show(
     return page(
         request, template, who, lane=walk.lane, lanes=lanes, lease=lease, shown=shown, ahead=ahead, done=done,
         undo_seconds=left, notice=notice, province=walk.province, region=region, own=desk.provinces,
+        **beside,
     )  # fmt: skip
 
 

@@ -84,7 +84,6 @@ def upgrade() -> None:
         "preference",
         sa.Column("user_id", ID, nullable=False, autoincrement=False),
         sa.Column("break_minutes", sa.Integer(), nullable=False),
-        sa.Column("veiled", sa.Boolean(), nullable=False),
         sa.CheckConstraint("break_minutes BETWEEN 0 AND 480", name=op.f("ck_preference_break_minutes")),
         sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_preference_user_id")),
         sa.PrimaryKeyConstraint("user_id", name=op.f("pk_preference")),
