@@ -193,7 +193,7 @@ def _serve(house: House, port: int | None) -> None:
 
 
 def _hanging_up(live: Live, then: Callable[[int, FrameType | None], None]) -> object:
-    """Let a signal end the streams that pages hold open, which a server would wait for, and then do its own."""
+    """Let a signal end the streams that pages hold open, for which a server would wait, before all else."""
 
     def handle(number: int, frame: FrameType | None) -> None:
         live.close()
