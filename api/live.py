@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import deque
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
@@ -62,31 +62,33 @@ class LiveAnswer(BaseModel):
     changes: list[LiveChange]
 
 
+Heard = asyncio.Queue[Change | None]
+
+
 class Live:
     """The one reader of a process, and those who listen to it."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._listeners: set[asyncio.Queue[Change | None]] = set()
+        self._listeners: set[Heard] = set()
+        self._placed = asyncio.Event()
         self._reading: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def listen(self) -> AsyncIterator[Change | None]:
-        """Give each change as it is seen, and None when there was nothing for a while."""
-        queue: asyncio.Queue[Change | None] = asyncio.Queue(_WAITING)
-        self._listeners.add(queue)
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[Heard]:
+        """Give a queue of all that happens from now on; None in it, and the end: somebody hung up."""
+        heard: Heard = asyncio.Queue(_WAITING)
+        self._listeners.add(heard)
         self._loop = asyncio.get_running_loop()
         if self._reading is None or self._reading.done():
-            self._reading = asyncio.create_task(self._read())
-        until = self._loop.time() + _LONGEST_SECONDS
+            self._placed = asyncio.Event()
+            self._reading = asyncio.create_task(self._read(self._placed))
         try:
-            while queue in self._listeners and self._loop.time() < until:
-                try:
-                    yield await asyncio.wait_for(queue.get(), _STILL_SECONDS)
-                except TimeoutError:
-                    yield None
+            await self._placed.wait()
+            yield heard
         finally:
-            self._listeners.discard(queue)
+            self._listeners.discard(heard)
 
     def close(self) -> None:
         """Let every stream end; for a server that stops. May be called from a signal handler."""
@@ -94,42 +96,45 @@ class Live:
             self._loop.call_soon_threadsafe(self._hang_up)
 
     def _hang_up(self) -> None:
-        listeners, self._listeners = self._listeners, set()
-        for queue in listeners:
-            if not queue.full():
-                queue.put_nowait(None)
+        for heard in [*self._listeners]:
+            self._drop(heard)
 
-    async def _read(self) -> None:
-        after = await run_in_threadpool(self._last)
-        told: deque[int] = deque(maxlen=4 * _LOOK_BACK)
+    def _drop(self, heard: Heard) -> None:
+        self._listeners.discard(heard)
+        if heard.full():
+            heard.get_nowait()
+        heard.put_nowait(None)
+
+    async def _read(self, placed: asyncio.Event) -> None:
+        after, told = 0, set[int]()
         while self._listeners:
-            await asyncio.sleep(POLL_SECONDS)
             try:
-                found = await run_in_threadpool(self._since, max(0, after - _LOOK_BACK))
+                found = await run_in_threadpool(self.since, after - _LOOK_BACK if placed.is_set() else None)
             except SQLAlchemyError as error:
                 log.warning("live.records_down", error=str(getattr(error, "orig", error)))
-                continue
-            # What was there at the start is nobody's news.
-            new = [one for one in found if one.id not in told and (one.id > after or told)]
-            told.extend(one.id for one in new)
-            after = max([after, *(one.id for one in found)])
-            self._tell(new)
+            else:
+                # What was there at the start is nobody's news.
+                self._tell([one for one in found if one.id not in told] if placed.is_set() else ())
+                told |= {one.id for one in found}
+                after = max([after, *told])
+                told = {number for number in told if number > after - _LOOK_BACK}
+                placed.set()
+            await asyncio.sleep(POLL_SECONDS)
 
     def _tell(self, new: Sequence[Change]) -> None:
-        for queue in [*self._listeners]:
+        for heard in [*self._listeners]:
             for change in new:
-                if queue.full():
-                    self._listeners.discard(queue)  # it does not keep up; its browser asks again
+                if heard.full():
+                    self._drop(
+                        heard
+                    )  # it does not keep up; its browser connects anew and asks what it missed
                     break
-                queue.put_nowait(change)
+                heard.put_nowait(change)
 
-    def _last(self) -> int:
+    def since(self, after: int | None) -> Sequence[Change]:
+        """Return what happened after a change, or of late where None is given."""
         with self._desk.records.read() as session:
-            return live.last(session)
-
-    def _since(self, after: int) -> Sequence[Change]:
-        with self._desk.records.read() as session:
-            return live.since(session, after)
+            return live.since(session, live.last(session) - _LOOK_BACK if after is None else after)
 
 
 @router.get("/live")
@@ -145,17 +150,12 @@ async def changes(
     Without `after`: where to ask on from. A stream that broke off goes on from its `Last-Event-ID`.
     """
     require(who.person, Action.READ)
-    hub: Live = request.app.state.live
     if "text/event-stream" in accept:
         missed = int(last_event_id) if last_event_id.isdigit() and len(last_event_id) < 19 else None
-        stream = _events(hub, who.user.id, await run_in_threadpool(_after, desk_of(request), missed))
-        # Returned whole: the framework sends it as it is, and documents the answer for programs.
-        return _as_is(StreamingResponse(stream, media_type="text/event-stream"))
+        stream = StreamingResponse(_events(request, who.user.id, missed), media_type="text/event-stream")
+        # The framework sends a response as it is, and documents the answer that programs get.
+        return stream  # type: ignore[return-value]
     return await run_in_threadpool(_answer, desk_of(request), who.user.id, after)
-
-
-def _as_is(response: Response) -> LiveAnswer:
-    return response  # type: ignore[return-value]
 
 
 def _answer(desk: Desk, user_id: int, after: int | None) -> LiveAnswer:
@@ -167,19 +167,23 @@ def _answer(desk: Desk, user_id: int, after: int | None) -> LiveAnswer:
     return LiveAnswer(last=max([after, *(one.id for one in shown)]), changes=shown)
 
 
-def _after(desk: Desk, missed: int | None) -> Sequence[Change]:
-    if missed is None:
-        return ()
-    with desk.records.read() as session:
-        return live.since(session, missed)
-
-
-async def _events(hub: Live, user_id: int, missed: Sequence[Change]) -> AsyncIterator[str]:
-    yield "retry: 3000\n\n"
-    for change in missed:
-        yield _event(change, user_id)
-    async for heard in hub.listen():
-        yield ":\n\n" if heard is None else _event(heard, user_id)
+async def _events(request: Request, user_id: int, missed: int | None) -> AsyncIterator[str]:
+    hub: Live = request.app.state.live
+    until = asyncio.get_running_loop().time() + _LONGEST_SECONDS
+    async with hub.listening() as heard:
+        yield "retry: 3000\n\n"
+        if missed is not None:
+            for change in await run_in_threadpool(hub.since, missed):
+                yield _event(change, user_id)
+        while asyncio.get_running_loop().time() < until:
+            try:
+                said = await asyncio.wait_for(heard.get(), _STILL_SECONDS)
+            except TimeoutError:
+                yield ":\n\n"
+                continue
+            if said is None:
+                return
+            yield _event(said, user_id)
 
 
 def _event(change: Change, user_id: int) -> str:
