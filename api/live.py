@@ -147,11 +147,12 @@ async def changes(
 ) -> LiveAnswer:
     """Give what happened to cases after change `after`; to who accepts `text/event-stream`, as it happens.
 
-    Without `after`: where to ask on from. A stream that broke off goes on from its `Last-Event-ID`.
+    Without `after`: where to ask on from, or a stream from now on. A stream that broke off goes on from its
+    `Last-Event-ID`.
     """
     require(who.person, Action.READ)
     if "text/event-stream" in accept:
-        missed = int(last_event_id) if last_event_id.isdigit() and len(last_event_id) < 19 else None
+        missed = int(last_event_id) if last_event_id.isdigit() and len(last_event_id) < 19 else after
         stream = StreamingResponse(_events(request, who.user.id, missed), media_type="text/event-stream")
         # The framework sends a response as it is, and documents the answer that programs get.
         return stream  # type: ignore[return-value]

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from api.auth import SignedIn, Who, desk_of
 from api.region import region_of
-from review import assignment, lanes, saved, wellbeing
+from review import assignment, lanes, live, saved, wellbeing
 from review.errors import ReviewError
 from review.saved import Wanted
 from review_ui.page import page, say
@@ -43,12 +43,13 @@ def listing(
         kept_for = assignment.of_cases(session, [case.id for case in cases])
         colleagues = assignment.people(session, who.person)
         filters = saved.visible(session, who.person)
+        live_after = live.last(session)
     query = urlencode({k: v for k, v in (("lane", lane), ("province", province)) if v})
     return page(
         request, "queue.html", who, lane=lane, lanes=counted, cases=cases[:PAGE], offset=offset,
         next_offset=offset + PAGE if len(cases) > PAGE else None, province=province, region=region,
         own=desk.provinces, named=named, overdue=late, kept_for=kept_for, colleagues=colleagues,
-        filters=filters, query=query,
+        filters=filters, query=query, live_after=live_after,
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ const NEW_TEXT = new Set(["changed", "judged_again"]);
 
 let lastSeen = Date.now();
 let stream = null;
+let told = 0;
 
 const triage = () => document.getElementById("triage");
 const csrf = () => JSON.parse(document.body.getAttribute("hx-headers") ?? "{}")["X-CSRF-Token"];
@@ -41,8 +42,12 @@ function listen() {
     stream?.close();
     stream = null;
   } else if (!stream) {
-    stream = new EventSource("/api/v1/live");
-    stream.onmessage = (event) => heard(JSON.parse(event.data));
+    // From what the page shows on, or from what was heard last: nothing falls between.
+    stream = new EventSource(`/api/v1/live?after=${Math.max(told, Number(line().dataset.after))}`);
+    stream.onmessage = (event) => {
+      told = Number(event.lastEventId);
+      heard(JSON.parse(event.data));
+    };
     stream.onerror = () => {
       if (stream?.readyState === EventSource.CLOSED) stream = null;
     };

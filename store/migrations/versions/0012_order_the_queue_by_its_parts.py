@@ -18,6 +18,11 @@ LONG_AGO = "1970-01-01 00:00:00"
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 HALF_LIFE = 3 * 24 * 3600
 LEAST = 0.01
+# As the policy that shipped had it; a case that is judged again gets what its policy says.
+SEVERITY = {
+    "scam": 1.0, "cure": 0.9, "hate": 0.9, "impersonation": 0.8, "vaccine": 0.7, "evade": 0.7, "privacy": 0.7,
+    "situation": 0.6, "conspiracy": 0.4,
+}  # fmt: skip
 _PAGE = 5000
 
 
@@ -105,7 +110,7 @@ def _rank() -> None:
     """Place the cases there are by their priority, their copies, and when they were opened."""
     case = sa.table(
         "case",
-        *(sa.column(name) for name in ("id", "priority", "rank", "copies")),
+        *(sa.column(name) for name in ("id", "priority", "rank", "copies", "harm", "severity")),
         *(sa.column(name, TIME) for name in ("opened_at", "fresh_from", "waits_from")),
         sa.column("cluster_id"),
     )
@@ -115,6 +120,8 @@ def _rank() -> None:
     connection.execute(
         sa.update(case).values(copies=size, fresh_from=case.c.opened_at, waits_from=case.c.opened_at)
     )
+    for harm, severity in SEVERITY.items():
+        connection.execute(sa.update(case).where(case.c.harm == harm).values(severity=severity))
     rows = connection.execute(sa.select(case.c.id, case.c.priority, case.c.copies, case.c.opened_at)).all()
     placed = sa.update(case).where(case.c.id == sa.bindparam("key")).values(
         rank=sa.bindparam("to"), priority=sa.bindparam("now")
