@@ -19,8 +19,10 @@ from api import (
     drift,
     explanations,
     hotline,
+    live,
     policy,
     problems,
+    queue_routes,
     referral_routes,
     routes,
     watch,
@@ -59,6 +61,8 @@ _ROUTES = (
     explanations,
     policy,
     hotline,
+    live,
+    queue_routes,
     watch,
 )
 
@@ -74,6 +78,7 @@ def create_api(desk: Desk) -> FastAPI:
     app.state.hotline = hotline.Line(desk.clock)
     app.state.drift = drift.Drift(desk)
     app.state.explanations = explanations.Explanations(desk)
+    app.state.live = live.Live(desk)
     for module in _ROUTES:
         app.include_router(module.router)
 

@@ -21,11 +21,14 @@ from review.copies import NoSuchCopy
 from review.decision import ActNeeded, ClaimNotShown
 from review.drafts import NoDraft
 from review.errors import (
+    BadAlert,
     CorrectionNeeded,
     NoSuchCase,
+    NoSuchFilter,
     NoSuchLabel,
     NoSuchSecondReview,
     NotAllowed,
+    NotAReviewer,
     NotBlind,
     ReasonNeeded,
     ReviewError,
@@ -45,6 +48,9 @@ from search.engine import SearchError
 _STATUS: dict[type[Exception], int] = {
     NotAllowed: 403,
     NoSuchCase: 404,
+    NoSuchFilter: 404,
+    BadAlert: 422,
+    NotAReviewer: 422,
     NoSuchUser: 404,
     NoSuchReferral: 404,
     NoSuchSecondReview: 404,

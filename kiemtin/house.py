@@ -18,13 +18,14 @@ from search.open import open_engine
 from store.archive import Archive
 from store.keys import Keys
 from store.records import Records
-from store.vocabulary import TaskKind
+from store.vocabulary import Channel, TaskKind
 
 if TYPE_CHECKING:
     from api.desk import Desk
     from classifier.model import Model
     from crawlers.browser import Browser
     from crawlers.sources import SourceEntry
+    from kiemtin.delivery.carrier import Carrier
     from kiemtin.work.crew import Crew
     from kiemtin.work.station import Station
 
@@ -91,9 +92,11 @@ class House:
 
     def crew(self, queues: Iterable[TaskKind]) -> Crew:
         """Return the stations of some queues, with the model of the settings and the policy in force."""
+        from kiemtin.work.alerts import Alerts
         from kiemtin.work.crew import Crew
 
-        return Crew(self.records, [self._station(kind) for kind in dict.fromkeys(queues)])
+        stations = [self._station(kind) for kind in dict.fromkeys(queues)]
+        return Crew(self.records, stations, [Alerts(self.records, self.desk).check])
 
     def _station(self, kind: TaskKind) -> Station:
         if kind == TaskKind.SCORE:
@@ -109,9 +112,27 @@ class House:
             from kiemtin.work.render import Showing
 
             return Showing(self.records, self.archive, self.browser)
+        if kind == TaskKind.DELIVER:
+            from kiemtin.work.deliver import Delivering
+
+            return Delivering(self.records, self._carriers())
         from kiemtin.work.crawl import Crawling
 
         return Crawling(self.records)
+
+    def _carriers(self) -> dict[Channel, Carrier]:
+        from kiemtin.delivery.mail import Mail
+        from kiemtin.delivery.webhook import Webhooks
+
+        settings = self.settings
+        mail = Mail(
+            settings.smtp_host, settings.smtp_port, settings.mail_from, settings.smtp_security,
+            settings.smtp_user, settings.smtp_password.get_secret_value(),
+        )  # fmt: skip
+        return {
+            Channel.EMAIL: mail,
+            Channel.WEBHOOK: Webhooks(self.keys.webhook, settings.webhook_opened),
+        }
 
     def desk(self) -> Desk:
         """Return what the pages and the JSON API stand on."""
@@ -131,6 +152,8 @@ class House:
             try_source=self._try_source,
             provinces=self.settings.province_codes,
             approved_for=timedelta(hours=self.settings.referral_hours),
+            clocks=self.settings.clocks,
+            severe_in_a_row=self.settings.severe_in_a_row,
         )
 
     def sync_sources(self) -> list[SourceEntry]:

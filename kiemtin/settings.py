@@ -14,6 +14,7 @@ from store.vocabulary import SourceKind
 
 if TYPE_CHECKING:
     from classifier.encoder.runtime import Serving
+    from review.sla import Clocks
 
 _SECRETS = "/run/secrets"
 
@@ -97,6 +98,26 @@ class Settings(BaseSettings):
     referral_hours: int = Field(
         72, ge=1, le=720, description="Phê duyệt đề nghị chuyển công an có hiệu lực bao nhiêu giờ."
     )
+    sla_hours: str = Field(
+        "24, scam=4, impersonation=8, hate=8, cure=12, uncertain=72",
+        description="Hạn xử lý của ca, tính bằng giờ: số chung, rồi LÀN=GIỜ cho từng tác hại hay uncertain.",
+    )
+    severe_in_a_row: int = Field(
+        5, ge=0, le=100, description="Sau bấy nhiêu ca nặng liền nhau thì xen một ca nhẹ hơn; 0 là không xen."
+    )
+    smtp_host: str = Field("", description="Máy chủ gửi thư (SMTP); trống là không gửi thư.")
+    smtp_port: int = Field(587, ge=1, le=65535, description="Cổng của máy chủ gửi thư.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="Cách mã hóa tới máy chủ gửi thư; none chỉ cho máy chủ trên chính máy này."
+    )
+    smtp_user: str = Field("", description="Người dùng của máy chủ gửi thư; trống là không đăng nhập.")
+    smtp_password: SecretStr = Field(SecretStr(""), description="Mật khẩu của máy chủ gửi thư.")
+    mail_from: str = Field("", description="Địa chỉ người gửi, như Kiểm Tin <kiemtin@example.gov.vn>.")
+    webhook_private: str = Field(
+        "",
+        description="Mạng riêng mà webhook được gửi tới, cách nhau bằng dấu phẩy, như 10.1.0.0/16; trống là"
+        " không mạng riêng nào.",
+    )
     work_batch: int = Field(128, ge=1, le=2000, description="Số bài chấm trong một lượt.")
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="Dạng nhật ký vận hành: auto là chữ trên màn hình, JSON khi ghi vào tệp."
@@ -120,7 +141,7 @@ class Settings(BaseSettings):
     def archive_path(self) -> Path:
         return self.archive_dir or self.data_dir / "archive"
 
-    @field_validator("crawl_private")
+    @field_validator("crawl_private", "webhook_private")
     @classmethod
     def _networks(cls, value: str) -> str:
         for one in _parts(value):
@@ -138,6 +159,17 @@ class Settings(BaseSettings):
         """The codes of today's provinces that `provinces` names."""
         return _codes(self.provinces)
 
+    @field_validator("sla_hours")
+    @classmethod
+    def _known_lanes(cls, value: str) -> str:
+        _clocks(value)
+        return value
+
+    @property
+    def clocks(self) -> Clocks:
+        """The clock of each lane."""
+        return _clocks(self.sla_hours)
+
     @property
     def serving(self) -> Serving:
         """How the model is run."""
@@ -148,6 +180,10 @@ class Settings(BaseSettings):
     @property
     def crawl_opened(self) -> tuple[str, ...]:
         return _parts(self.crawl_private)
+
+    @property
+    def webhook_opened(self) -> tuple[str, ...]:
+        return _parts(self.webhook_private)
 
     @property
     def official_keys(self) -> dict[SourceKind, str]:
@@ -172,6 +208,25 @@ class Settings(BaseSettings):
 
 def _parts(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _clocks(value: str) -> Clocks:
+    import models
+    from review.sla import UNCERTAIN, Clocks
+
+    known = {*models.labels().harms, UNCERTAIN}
+    otherwise, lanes = Clocks().otherwise, {}
+    for part in _parts(value):
+        lane, named, hours = part.rpartition("=")
+        if named and lane.strip() not in known:
+            raise ValueError(f"không có làn {lane.strip()}; có: {', '.join(sorted(known))}")
+        if not 0 < float(hours) <= 10_000:
+            raise ValueError(f"{part}: số giờ phải lớn hơn 0")
+        if named:
+            lanes[lane.strip()] = float(hours)
+        else:
+            otherwise = float(hours)
+    return Clocks(otherwise, lanes)
 
 
 def _codes(value: str) -> tuple[str, ...]:

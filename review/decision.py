@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import models
-from review import copies, queue
+from review import aside, copies, queue
 from review.case import change_state, get, record
 from review.errors import (
     CaseChanged,
@@ -162,8 +162,9 @@ def reopen(session: Session, person: Person, case_id: int, reason: str, at: date
         raise ReasonNeeded()
     case = get(session, case_id)
     change_state(case, CaseState.QUEUED)
-    case.decided_at = None
+    case.decided_at, case.waits_from = None, at
     policies.owe_again(session, case.post_id, at)
+    aside.reopened(session, case.id, at)
     record(session, case, person.actor, "reopened", at, reason.strip())
 
 

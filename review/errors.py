@@ -31,6 +31,22 @@ class CaseTaken(ReviewError):
     template = "Ca {case} đang do người khác giữ hoặc đã xong. Hãy lấy ca khác."
 
 
+class KeptForAnother(ReviewError):
+    template = "Ca {case} đã giao cho {person}. Hãy lấy ca khác, hoặc nhờ trưởng nhóm giao lại."
+
+
+class NotAReviewer(ReviewError):
+    template = "Không giao được: người này không duyệt bài, đã khóa tài khoản, hoặc chính là bạn."
+
+
+class NoSuchFilter(ReviewError):
+    template = "Không có bộ lọc {filter}, hoặc nó không phải của bạn."
+
+
+class BadAlert(ReviewError):
+    template = "Không gửi báo tin tới {to} được: cần một địa chỉ thư, hoặc một địa chỉ http(s) cho webhook."
+
+
 class LeaseLost(ReviewError):
     template = "Bạn không còn giữ ca {case}: đã hết giờ hoặc có người khác nhận. Chưa có gì được ghi."
 

@@ -28,6 +28,7 @@ from review_ui.pages import (
     people,
     places,
     policy,
+    queue,
     referrals,
     second_reviews,
     triage,
@@ -44,6 +45,7 @@ _PAGES = (
     places,
     people,
     policy,
+    queue,
     referrals,
     second_reviews,
     work,
@@ -64,19 +66,7 @@ class Lasting(StaticFiles):
 def create_app(desk: Desk) -> FastAPI:
     """Return the whole application: pages, JSON API, health and metrics."""
     app = create_api(desk)
-    for module in (
-        triage,
-        cases,
-        claims,
-        insight,
-        places,
-        people,
-        policy,
-        referrals,
-        second_reviews,
-        work,
-        case_parts,
-    ):
+    for module in _PAGES:
         app.include_router(module.router, include_in_schema=False)
     app.mount("/static", Lasting(directory=Path(str(files("review_ui") / "static"))))
     app.mount("/vendor", Lasting(directory=Path(str(files("js_lib_htmx") / "static" / "htmx"))))

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 import models
 from api.auth import SignedIn, desk_of
 from classifier.places import provinces
-from review import drafts
+from review import drafts, priority
 from review.permissions import Action, may
 from review_ui import reasons, render
 from review_ui.i18n import LANGUAGES, language_of, translations
@@ -84,6 +84,8 @@ def page(
         ago=lambda moment: render.ago(moment, now, say),
         with_query=lambda **changes: _with_query(request, changes),
         path=request.url.path,
+        priority_of=lambda case: priority.of_case(case, now),
+        due_of=lambda case: render.due(desk_of(request).clocks.due(case), now, say),
         **values,
     )  # fmt: skip
     return HTMLResponse(text, status)
@@ -197,11 +199,17 @@ _WORDS = {
     "index": _n("lập chỉ mục"),
     "crawl": _n("thu thập"),
     "render": _n("chụp trang"),
+    "deliver": _n("gửi thư và webhook"),
     "taken": _n("thu thập lần đầu"),
     "edited": _n("đã sửa"),
     "same": _n("vẫn còn nguyên"),
     "deleted": _n("không còn"),
     "unreachable": _n("không xem lại được"),
+    "assigned": _n("giao cho một người"),
+    "unassigned": _n("thôi giao riêng"),
+    "handed_over": _n("chuyển tay"),
+    "email": _n("thư"),
+    "webhook": _n("webhook"),
     "all": _n("Tất cả"),
     "mine": _n("Tôi đang giữ"),
     "source": _n("Nguồn"),

@@ -23,6 +23,8 @@ from store.vocabulary import (
 
 # While a referral is open or sent, its evidence is in no other.
 _UNDER_WAY = "state IN ('proposed', 'approved', 'exported', 'acknowledged')"
+# What a database takes for the time of a row that was put in without it.
+LONG_AGO = "1970-01-01 00:00:00"
 
 
 class Source(Base):
@@ -277,7 +279,9 @@ class UserSession(Base):
 class Case(Base):
     """A cluster under review, shown by one post whose text has `content_hash`.
 
-    A lease is a person, a token and an expiry, or none of the three.
+    A lease is a person, a token and an expiry, or none of the three. `priority` is as it was when the newest
+    of its `copies` appeared, at `fresh_from`, `recent` of them in the day up to then; `rank` orders cases as
+    their priorities do at any one moment (`review.priority`). The clock of its lane runs from `waits_from`.
     """
 
     __tablename__ = "case"
@@ -289,7 +293,8 @@ class Case(Base):
             " AND (lease_token IS NULL) = (lease_until IS NULL)",
             name="lease",
         ),
-        Index("ix_case_queue", "state", "priority", "id"),
+        Index("ix_case_queue", "state", "rank", "id"),
+        Index("ix_case_lane", "state", "harm", "rank", "id"),
     )
 
     id: Mapped[int] = primary_key()
@@ -301,6 +306,12 @@ class Case(Base):
     priority: Mapped[float]
     harm: Mapped[str | None] = mapped_column(String(32))
     uncertain: Mapped[bool] = mapped_column(default=False)
+    rank: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    severity: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    copies: Mapped[int] = mapped_column(default=1, server_default="1")
+    recent: Mapped[int] = mapped_column(default=1, server_default="1")
+    fresh_from: Mapped[datetime] = mapped_column(server_default=LONG_AGO)
+    waits_from: Mapped[datetime] = mapped_column(server_default=LONG_AGO)
     lease_user_id: Mapped[int | None] = to("user.id", index=True)
     lease_token: Mapped[str | None] = mapped_column(String(64))
     lease_until: Mapped[datetime | None]
@@ -315,6 +326,7 @@ class Activity(Base):
     """One line of a case's log, as reviewers read it."""
 
     __tablename__ = "activity"
+    __table_args__ = (Index("ix_activity_user_id_id", "user_id", "id"),)
 
     id: Mapped[int] = primary_key()
     case_id: Mapped[int] = to("case.id", index=True)

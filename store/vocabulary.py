@@ -91,6 +91,7 @@ class TaskKind(StrEnum):
     INDEX = "index"
     CRAWL = "crawl"
     RENDER = "render"
+    DELIVER = "deliver"
 
 
 class PageRole(StrEnum):
@@ -148,3 +149,25 @@ class CopyVerdict(StrEnum):
 
     SAME = "same"
     DIFFERENT = "different"
+
+
+class Channel(StrEnum):
+    """How a message leaves the installation."""
+
+    EMAIL = "email"
+    WEBHOOK = "webhook"
+
+
+class DeliveryState(StrEnum):
+    """What became of a message: still to be sent, taken by its recipient's server, or given up."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    DEAD = "dead"
+
+
+class FilterKind(StrEnum):
+    """What a saved filter filters."""
+
+    QUEUE = "queue"
+    SEARCH = "search"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import signal
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
@@ -21,6 +21,9 @@ from kiemtin.settings import Settings, SettingsError, load
 from kiemtin.traces import traced
 from store.vocabulary import TaskKind
 
+if TYPE_CHECKING:
+    from api.live import Live
+
 # What a command needs is imported when it runs: `--help` and `serve` must not wait for the crawler.
 
 log = structlog.get_logger("kiemtin.service")
@@ -29,7 +32,7 @@ Port = Annotated[
     int | None, typer.Option(help="Cổng máy chủ nghe; mặc định KIEMTIN_PORT.", show_default=False)
 ]
 _SCORING = (TaskKind.SCORE, TaskKind.INDEX)
-_DEFAULT = (*_SCORING, TaskKind.RENDER)
+_DEFAULT = (*_SCORING, TaskKind.RENDER, TaskKind.DELIVER)
 _HERE = "127.0.0.1"
 Quiet = Annotated[bool, typer.Option("--quiet", help="Không vẽ thanh tiến độ.")]
 
@@ -105,7 +108,7 @@ def serve(port: Port = None) -> None:
 
 def work(
     queues: Annotated[
-        str, typer.Option(help="Hàng việc, cách nhau bằng dấu phẩy: score, index, crawl, render.")
+        str, typer.Option(help="Hàng việc, cách nhau bằng dấu phẩy: score, index, crawl, render, deliver.")
     ] = ",".join(_DEFAULT),
     until_idle: Annotated[bool, typer.Option("--until-idle", help="Dừng khi hết việc.")] = False,
     quiet: Quiet = False,
@@ -171,8 +174,9 @@ def _serve(house: House, port: int | None) -> None:
     settings: Settings = house.settings
     port = settings.port if port is None else port
     _require_free(settings.host, port, "KIEMTIN_PORT (hoặc PORT=…)")
+    app = create_app(house.desk())
     config = uvicorn.Config(
-        create_app(house.desk()),
+        app,
         host=settings.host,
         port=port,
         log_config=None,
@@ -182,8 +186,20 @@ def _serve(house: House, port: int | None) -> None:
         timeout_graceful_shutdown=10,
     )
     say(f"Bàn duyệt: [bold]http://{settings.host}:{config.port}[/]   (Ctrl+C để dừng)")
-    uvicorn.Server(config).run()
+    server = uvicorn.Server(config)
+    server.handle_exit = _hanging_up(app.state.live, server.handle_exit)  # type: ignore[assignment]
+    server.run()
     log.info("serve.stopped")
+
+
+def _hanging_up(live: Live, then: Callable[[int, FrameType | None], None]) -> object:
+    """Let a signal end the streams that pages hold open, for which a server would wait, before all else."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        live.close()
+        then(number, frame)
+
+    return handle
 
 
 def _require_free(host: str, port: int, setting: str) -> None:

@@ -26,11 +26,20 @@ KEEPING = "keeping"
 
 
 class Crew:
-    """The stations of one process. Any number of crews on any number of hosts share the queues."""
+    """The stations of one process. Any number of crews on any number of hosts share the queues.
 
-    def __init__(self, records: Records, stations: Sequence[Station]) -> None:
+    `duties` are done at each heartbeat by the crew that leads.
+    """
+
+    def __init__(
+        self,
+        records: Records,
+        stations: Sequence[Station],
+        duties: Sequence[Callable[[datetime], None]] = (),
+    ) -> None:
         self.records = records
         self.stations = stations
+        self.duties = duties
         self.trouble: dict[str, str] = {}
         self.worker_id = ""
 
@@ -119,6 +128,8 @@ class Crew:
         with self.records.write() as session:
             queue.expire(session, datetime.now(UTC))
             referral.expire(session, datetime.now(UTC))
+        for duty in self.duties:
+            duty(datetime.now(UTC))
 
     def _beat_quietly(self) -> None:
         try:

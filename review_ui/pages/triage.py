@@ -18,6 +18,7 @@ from review import case_page, decision, drafts, queue
 from review.decision import UNDO_WITHIN, Verdict
 from review.errors import LeaseLost, ReviewError
 from review.permissions import Action, may
+from review_ui.beside import aside_of
 from review_ui.page import page, say
 from review_ui.reasons import picked
 from store.tables import Decision
@@ -175,7 +176,9 @@ def _why(kind: str, reason: str, pick: str) -> str:
 def _next(request: Request, who: SignedIn, walk: Walk) -> queue.Lease | None:
     desk = desk_of(request)
     with desk.records.write() as session:
-        return queue.lease_next(session, who.person, walk.lane, desk.clock(), walk.region(request))
+        return queue.lease_next(
+            session, who.person, walk.lane, desk.clock(), walk.region(request), desk.severe_in_a_row
+        )
 
 
 def _then_next(request: Request, who: SignedIn, walk: Walk, act: Callable[[Session], int | None]) -> Response:
@@ -217,6 +220,7 @@ def _show(
     region = walk.region(request)
     with desk.records.read() as session:
         lanes = queue.lanes(session, who.person, at, region)
+        beside = aside_of(session, who, at, desk.clocks, region)
         shown = case_page.load(session, who.person, lease.case_id) if lease else None
         ahead = queue.listing(session, who.person, walk.lane, at, limit=12, region=region)
     template = "_triage.html" if "HX-Request" in request.headers else "triage.html"
@@ -226,6 +230,7 @@ def _show(
         undo_seconds=left, notice=notice, province=walk.province, region=region, own=desk.provinces,
         ready=drafts.ready(done) if done else "",
         platform=drafts.platform(done.snapshot["url"]) if done else None,
+        **beside,
     )  # fmt: skip
 
 

@@ -1,21 +1,16 @@
-// The hands of the desk: keys, the undo countdown, tabs, and quiet renewal of the lease.
+// The hands of the desk: keys, the undo countdown, tabs. What lives on by itself is in live.js.
 import { busy } from "./flight.js";
 import { closeSheets, sheetKey } from "./sheets.js";
 
 const VISITED = "kiemtin.visited";
 const GO_WITHIN = 1500;
-const RENEW_EVERY = 3 * 60 * 1000;
-const AWAY_AFTER = 15 * 60 * 1000;
 
 let goUntil = 0;
-let lastSeen = Date.now();
 
 const triage = () => document.getElementById("triage");
-const csrf = () => JSON.parse(document.body.getAttribute("hx-headers") ?? "{}")["X-CSRF-Token"];
 const isTyping = (node) => node.closest("input, textarea, select, [contenteditable]") !== null;
 
 document.addEventListener("keydown", (event) => {
-  lastSeen = Date.now();
   if (busy() || event.repeat || document.querySelector("dialog[open]")) return;
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.target.closest("form")?.requestSubmit();
@@ -68,7 +63,6 @@ function closeMore(except = null) {
 }
 
 document.addEventListener("click", (event) => {
-  lastSeen = Date.now();
   closeMore(event.target);
   const opener = event.target.closest("[data-opens]");
   if (opener) document.getElementById(opener.dataset.opens).showModal();
@@ -145,16 +139,5 @@ function countDown(toast) {
   };
   tick();
 }
-
-setInterval(async () => {
-  const pane = triage();
-  if (!pane?.dataset.case || document.hidden || Date.now() - lastSeen > AWAY_AFTER) return;
-  const answer = await fetch(`/cases/${pane.dataset.case}/renew`, {
-    method: "POST",
-    headers: { "X-CSRF-Token": csrf(), "Content-Type": "application/x-www-form-urlencoded" },
-    body: new URLSearchParams({ token: pane.dataset.token }),
-  });
-  if (!answer.ok) location.reload();
-}, RENEW_EVERY);
 
 arrive(false);
