@@ -140,8 +140,9 @@ def cases_alike(request: Request, who: Who, case_id: int) -> list[schemas.QueueR
     """List free cases that say the same, to be decided as this one was."""
     desk = desk_of(request)
     with desk.records.read() as session:
-        found = alike.candidates(session, who.person, case_id, desk.clock())
-        return [schemas.QueueRow.of(case) for case in found]
+        at = desk.clock()
+        found = alike.candidates(session, who.person, case_id, at)
+        return [schemas.QueueRow.of(case, desk.clocks, at) for case in found]
 
 
 @router.post("/cases/{case_id}/alike")

@@ -99,7 +99,9 @@ def refresh(session: Session, cluster_ids: Iterable[int], at: datetime) -> None:
 def open_for(session: Session, cluster_id: int, at: datetime) -> Case | None:
     """Open the case of a cluster that a person wants looked at; None while no post of it has been scored."""
     heaviest = _heaviest(session, [cluster_id])
-    return _open(session, *heaviest[0], at) if heaviest else None
+    if not heaviest:
+        return None
+    return _open(session, *heaviest[0], priority.spreads(session, [cluster_id])[cluster_id], at)
 
 
 def judged_again(session: Session, post_ids: Sequence[int], at: datetime) -> None:
