@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
-from api import claim_routes, drift, explanations, hotline, policy, problems, routes, watch
+from api import claim_routes, complaint_routes, drift, explanations, hotline, policy, problems, quality_routes, routes, watch
 from api.auth import Who
 from api.desk import Desk
 from api.watch import Meters
@@ -56,6 +56,8 @@ def create_api(desk: Desk) -> FastAPI:
     app.include_router(drift.router)
     app.include_router(explanations.router)
     app.include_router(policy.router)
+    app.include_router(quality_routes.router)
+    app.include_router(complaint_routes.router)
     app.include_router(hotline.router)
     app.include_router(watch.router)
 

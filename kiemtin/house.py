@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from crawlers.sources import SourceEntry
     from kiemtin.work.crew import Crew
     from kiemtin.work.station import Station
+    from review.drawing import Sampling
 
 # Each part is imported where it is opened: a command starts as quickly as what it needs.
 
@@ -92,7 +93,15 @@ class House:
         """Return the stations of some queues, with the model of the settings and the policy in force."""
         from kiemtin.work.crew import Crew
 
-        return Crew(self.records, [self._station(kind) for kind in dict.fromkeys(queues)])
+        return Crew(self.records, [self._station(kind) for kind in dict.fromkeys(queues)], self._sampling)
+
+    @property
+    def _sampling(self) -> Sampling:
+        from review.drawing import Sampling
+
+        settings = self.settings
+        # The key is opened when the first lot is drawn: only the process that leads draws.
+        return Sampling(lambda of: self.keys.lot(of), settings.second_review_percent / 100, settings.golden_percent / 100)
 
     def _station(self, kind: TaskKind) -> Station:
         if kind == TaskKind.SCORE:

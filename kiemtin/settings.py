@@ -94,6 +94,12 @@ class Settings(BaseSettings):
         description="Tỉnh của nơi cài đặt (mã hoặc tên, cũ hay mới, cách nhau bằng dấu phẩy): bàn duyệt mở ra"
         " với bài nêu các tỉnh ấy và bài không nêu nơi nào; trống là mọi nơi.",
     )
+    second_review_percent: float = Field(
+        5.0, ge=0, le=100, description="Phần trăm quyết định, rút ngẫu nhiên, được người khác đọc lại độc lập."
+    )
+    golden_percent: float = Field(
+        2.0, ge=0, le=100, description="Phần trăm quyết định mà sau đó người duyệt đọc một ca đã biết đáp án."
+    )
     work_batch: int = Field(128, ge=1, le=2000, description="Số bài chấm trong một lượt.")
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="Dạng nhật ký vận hành: auto là chữ trên màn hình, JSON khi ghi vào tệp."

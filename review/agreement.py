@@ -40,9 +40,10 @@ def agreement(pairs: Iterable[Pair]) -> Agreement:
     """Return how far pairs of readings (first, second) agree; their order does not matter.
 
     Kappa after Cohen (Educ. Psychol. Meas. 20, 1960): (observed - chance) / (1 - chance). The interval holds
-    the middle 95 % of kappas of tables drawn from the Dirichlet posterior with the prior of Perks (1947), 1/k²
-    in each of the k² cells: unlike resampling it has a width where all pairs agree. In simulations (4 words,
-    10 to 400 pairs, kappa .5 to .95) it held the true value 90 to 96 times of 100; resampling, 26 to 95.
+    the middle 95 % of kappas of tables drawn from the Dirichlet posterior with the prior of Perks (1947),
+    1/k² in each of the k² cells: unlike resampling it has a width where all pairs agree. In simulations (4
+    words, 10 to 400 pairs, kappa .5 to .95) it held the true value 90 to 96 times of 100; resampling, 26 to
+    95.
     """
     counted = _table(list(pairs))
     number, same = int(counted.sum()), int(np.trace(counted))

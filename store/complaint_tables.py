@@ -16,8 +16,8 @@ class Complaint(Base):
     """A letter about one decision, and what became of it.
 
     `reference` is the letter's number in the register of mail: who wrote it is there, and not here. `said` is
-    what it says. `decider_id` is who made the decision, kept here too so that the database itself can refuse to
-    let them judge the complaint. `answer` is what the writer is told.
+    what it says. `decider_id` is who made the decision, kept here too so that the database itself can refuse
+    to let them judge the complaint. `answer` is what the writer is told.
     """
 
     __tablename__ = "complaint"

@@ -1,4 +1,4 @@
-"""How good the desk's reading is: the lots of the sample, cases with a known answer, and what a lead settled."""
+"""How well the desk reads: the lots of the sample, cases with a known answer, what a lead settled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from store.vocabulary import Dispute, Outcome
 
 
 class Draw(Base):
-    """The lot of one decision: drawn for a blind second review when `lot` < `share`. Never changed or removed.
+    """The lot of one decision: drawn for a second review when `lot` < `share`. Never changed or removed.
 
     `lot` is in [0, 1); `review_id` is the review that came of it, None when none did.
     """

@@ -14,7 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from kiemtin.work.crawl import Crawling
 from kiemtin.work.station import LONGEST_PAUSE, PAUSE, Resting, Station
-from review import queue
+from review import drawing, queue
+from review.drawing import Sampling
 from store import tasks, workers
 from store.records import Records
 from store.vocabulary import TaskKind
@@ -28,8 +29,11 @@ KEEPING = "keeping"
 class Crew:
     """The stations of one process. Any number of crews on any number of hosts share the queues."""
 
-    def __init__(self, records: Records, stations: Sequence[Station]) -> None:
+    def __init__(
+        self, records: Records, stations: Sequence[Station], sampling: Sampling | None = None
+    ) -> None:
         self.records = records
+        self.sampling = sampling
         self.stations = stations
         self.trouble: dict[str, str] = {}
         self.worker_id = ""
@@ -118,6 +122,9 @@ class Crew:
             log.warning("work.buried", workers=dead)
         with self.records.write() as session:
             queue.expire(session, datetime.now(UTC))
+        if self.sampling is not None:
+            with self.records.write() as session:
+                drawing.draw(session, self.sampling, datetime.now(UTC))
 
     def _beat_quietly(self) -> None:
         try:
