@@ -13,7 +13,18 @@ from fastapi.responses import JSONResponse
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
-from api import claim_routes, complaint_routes, drift, explanations, hotline, policy, problems, quality_routes, routes, watch
+from api import (
+    claim_routes,
+    complaint_routes,
+    drift,
+    explanations,
+    hotline,
+    policy,
+    problems,
+    quality_routes,
+    routes,
+    watch,
+)
 from api.auth import Who
 from api.desk import Desk
 from api.watch import Meters
