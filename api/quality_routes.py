@@ -140,7 +140,8 @@ class AdjudicationAnswer(AdjudicationRow):
             id=row.id, why=row.why, case_id=row.case_id, opened_at=row.opened_at, settled_at=row.settled_at,
             outcome=row.outcome, text=found.text, edited=found.edited,
             sides=[SideAnswer.model_validate(side) for side in found.sides],
-            complaints=list(found.complaints), reason=row.reason, golden_id=found.golden.id if found.golden else None,
+            complaints=list(found.complaints), reason=row.reason,
+            golden_id=found.golden.id if found.golden else None,
         )  # fmt: skip
 
 

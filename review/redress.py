@@ -31,6 +31,7 @@ from store.tables import Case, Decision, Post, User
 from store.vocabulary import CaseState, ComplaintKind, ComplaintState, Role, SecondReviewWhy
 
 OPEN = (ComplaintState.RECEIVED, ComplaintState.ASSIGNED, ComplaintState.DISPUTED)
+_UNREAD = (ComplaintState.RECEIVED, ComplaintState.ASSIGNED)
 # Law on Complaints 02/2011/QH13, article 28: thirty days for a first complaint.
 DUE_DAYS = 30
 
@@ -47,8 +48,8 @@ class Letter:
 
 @dataclass(frozen=True)
 class Handled:
-    """A complaint with its case. `blind` says that the one who looks is to read it, and has not yet: then
-    `decision` is not told. `candidates` are those to whom a lead may give it."""
+    """A complaint with its case. `blind` says that who looks is to read it, or may still be asked to: then
+    they are not told what was decided. `candidates` are those to whom a lead may give it."""
 
     complaint: Complaint
     case: CasePage
@@ -176,7 +177,8 @@ def load(session: Session, person: Person, complaint_id: int) -> Handled:
     return Handled(
         complaint=complaint,
         case=load_case(session, person, complaint.case_id),
-        blind=complaint.state == ComplaintState.ASSIGNED and complaint.assigned_id == person.id,
+        blind=complaint.state in _UNREAD
+        and (complaint.assigned_id == person.id or not may(person, Action.AUDIT)),
         candidates=[user for user in _reviewers(session) if user.id not in knowing],
     )
 
