@@ -125,8 +125,8 @@ def withdraw(request: Request, who: Who, complaint_id: int, reason: Text = "") -
 
 def _form(request: Request, who: SignedIn, sheet: Sheet, error: str = "", status: int = 200) -> Response:
     return page(
-        request, "complaint_form.html", who, status=status, sheet=sheet, error=error, kinds=list(ComplaintKind),
-        today=_today(request),
+        request, "complaint_form.html", who, status=status, sheet=sheet, error=error,
+        kinds=list(ComplaintKind), today=_today(request),
     )  # fmt: skip
 
 
