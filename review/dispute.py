@@ -81,7 +81,11 @@ def _with_complaints(session: Session, review: SecondReview, at: datetime) -> Ad
 def _with_proposal(session: Session, review: SecondReview, at: datetime) -> Adjudication | None:
     proposal = session.scalar(
         select(Referral)
-        .where(Referral.case_id == review.case_id, Referral.state == ReferralState.PROPOSED)
+        .where(
+            Referral.case_id == review.case_id,
+            Referral.content_hash == review.content_hash,
+            Referral.state == ReferralState.PROPOSED,
+        )
         .order_by(Referral.id.desc())
         .limit(1)
     )
