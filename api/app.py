@@ -22,6 +22,7 @@ from api import (
     policy,
     problems,
     quality_routes,
+    referral_routes,
     routes,
     watch,
 )
@@ -64,6 +65,7 @@ def create_api(desk: Desk) -> FastAPI:
     app.state.explanations = explanations.Explanations(desk)
     app.include_router(routes.router)
     app.include_router(claim_routes.router)
+    app.include_router(referral_routes.router)
     app.include_router(drift.router)
     app.include_router(explanations.router)
     app.include_router(policy.router)

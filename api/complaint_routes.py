@@ -9,7 +9,8 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
 from api.auth import Who, desk_of
-from api.quality_routes import Given, Reason
+from api.quality_routes import Reason
+from api.referral_routes import AnswerGiven
 from review import redress
 from review.redress import Handled, Letter
 from store.complaint_tables import Complaint
@@ -120,7 +121,7 @@ def assign(request: Request, who: Who, complaint_id: int, given: Assigned) -> No
 
 
 @router.post("/{complaint_id}/answer")
-def answer(request: Request, who: Who, complaint_id: int, given: Given) -> ComplaintRow:
+def answer(request: Request, who: Who, complaint_id: int, given: AnswerGiven) -> ComplaintRow:
     """Say what one found in the case, knowing the letter and not the decision (to whom it was given)."""
     desk = desk_of(request)
     with desk.records.write() as session:

@@ -1,4 +1,4 @@
-"""The JSON API of quality: what waits to be read blind, agreement, adjudication and known cases."""
+"""The JSON API of quality: agreement, adjudication and known cases."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from api.auth import Who, desk_of
 from api.schemas import Plain
-from review import adjudication, blind, case_page, golden, quality
+from review import adjudication, golden, quality
 from review.adjudication import Disputed
 from review.agreement import Agreement
 from review.decision import Verdict
-from review.errors import NothingToRead
 from review.permissions import Action, may
-from review.reading import Reading
 from store.quality_tables import Golden
 from store.vocabulary import Outcome
 
@@ -73,40 +71,6 @@ class QualityAnswer(BaseModel):
     desk: DeskAnswer
     own: NumbersAnswer | None
     people: list[NumbersAnswer] | None
-
-
-class UnreadAnswer(BaseModel):
-    """A case that waits to be read blind. Nothing says why it was asked for."""
-
-    case_id: int
-    asked_at: datetime
-
-
-class TextAnswer(BaseModel):
-    """A text to be read blind; `content_hash` comes back as `seen`."""
-
-    case_id: int
-    content_hash: str
-    kind: str
-    source: str
-    published_at: datetime | None
-    title: str
-    text: str
-    quotes: list[str]
-    assessment: dict[str, Any]
-
-
-class Given(BaseModel):
-    """What one found: an outcome, the speech act, the harms if any, why, and what text was seen."""
-
-    outcome: Outcome
-    act: str
-    harms: list[str] = Field(default_factory=list, max_length=20)
-    reason: str
-    seen: str
-
-    def reading(self) -> Reading:
-        return Reading(self.outcome, self.act, tuple(self.harms), self.reason)
 
 
 class SideAnswer(Plain):
@@ -201,37 +165,6 @@ def numbers(
         own=NumbersAnswer.model_validate(own) if own else None,
         people=[NumbersAnswer.model_validate(one) for one in people] if people is not None else None,
     )  # fmt: skip
-
-
-@router.get("/readings")
-def unread(request: Request, who: Who) -> list[UnreadAnswer]:
-    """List what waits for who asks to be read blind, asked first first."""
-    with desk_of(request).records.read() as session:
-        found = blind.waiting(session, who.person)
-    return [UnreadAnswer(case_id=one.case.id, asked_at=one.asked_at) for one in found]
-
-
-@router.get("/readings/{case_id}")
-def to_read(request: Request, who: Who, case_id: int) -> TextAnswer:
-    """Give a text that waits for who asks, without anything that others said of it."""
-    with desk_of(request).records.read() as session:
-        if not any(one.case.id == case_id for one in blind.waiting(session, who.person)):
-            raise NothingToRead(case=case_id)
-        shown = case_page.load(session, who.person, case_id)
-    post = shown.post
-    return TextAnswer(
-        case_id=case_id, content_hash=shown.case.content_hash, kind=post.kind, source=post.source.name,
-        published_at=post.published_at, title=post.title, text=post.text, quotes=post.quotes,
-        assessment=shown.assessment,
-    )  # fmt: skip
-
-
-@router.post("/readings/{case_id}")
-def read(request: Request, who: Who, case_id: int, given: Given) -> None:
-    """Keep a blind reading."""
-    desk = desk_of(request)
-    with desk.records.write() as session:
-        blind.answer(session, who.person, case_id, given.reading(), given.seen, desk.clock())
 
 
 @router.get("/adjudications")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,8 +101,11 @@ class House:
         from review.drawing import Sampling
 
         settings = self.settings
+        return Sampling(self._lot, settings.second_review_percent / 100, settings.golden_percent / 100)
+
+    def _lot(self, of: str) -> float:
         # The key is opened when the first lot is drawn: only the process that leads draws.
-        return Sampling(lambda of: self.keys.lot(of), settings.second_review_percent / 100, settings.golden_percent / 100)
+        return self.keys.lot(of)
 
     def _station(self, kind: TaskKind) -> Station:
         if kind == TaskKind.SCORE:
@@ -138,6 +142,7 @@ class House:
             cache=self.settings.data_dir / "cache",
             try_source=self._try_source,
             provinces=self.settings.province_codes,
+            approved_for=timedelta(hours=self.settings.referral_hours),
         )
 
     def sync_sources(self) -> list[SourceEntry]:

@@ -56,6 +56,14 @@ def awaits(session: Session, person: Person, case_id: int) -> bool:
     )
 
 
+def to_read(session: Session, person: Person, case_id: int) -> Unread:
+    """Return a case that waits for `person`; raises `NothingToRead`."""
+    for one in waiting(session, person):
+        if one.case.id == case_id:
+            return one
+    raise NothingToRead(case=case_id)
+
+
 def answer(session: Session, person: Person, case_id: int, reading: Reading, seen: str, at: datetime) -> None:
     """Keep what `person` found in a case that waits for them, for all that it was asked for.
 

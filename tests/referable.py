@@ -14,7 +14,7 @@ from store import policies as switches
 from store.records import Records
 from store.tables import Assessment, Case, Post, Referral
 from store.vocabulary import MilderMeans, Outcome
-from tests.factory import NOW, Place
+from tests.factory import NOW, Place, assess_anew
 
 SCAM = (
     "Nhận 3 triệu trợ cấp F0, chuyển trước 200k phí hồ sơ vào stk 0000 1234 5678, ai chuyển trước nhận trước"
@@ -90,3 +90,14 @@ def look_blind(
             session, who, review.id, outcome, act, harms, "xem từ đầu", review.content_hash, at
         )
         return review.id
+
+
+def allow(records: Records, case_id: int, rule: str = "fraud") -> None:
+    """Let what the model said of a case be grounds for a referral, by the policy in force."""
+    begin_policy(records)
+    with records.write() as session:
+        post = session.get_one(Post, session.get_one(Case, case_id).post_id)
+        before = session.get_one(Assessment, post.assessment_id)
+        assess_anew(
+            session, before, protected=False, referable=True, detail=before.detail | {"referable": [rule]}
+        )

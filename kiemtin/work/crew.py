@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from kiemtin.work.crawl import Crawling
 from kiemtin.work.station import LONGEST_PAUSE, PAUSE, Resting, Station
-from review import drawing, queue
+from review import drawing, queue, referral
 from review.drawing import Sampling
 from store import tasks, workers
 from store.records import Records
@@ -122,6 +122,7 @@ class Crew:
             log.warning("work.buried", workers=dead)
         with self.records.write() as session:
             queue.expire(session, datetime.now(UTC))
+            referral.expire(session, datetime.now(UTC))
         if self.sampling is not None:
             with self.records.write() as session:
                 drawing.draw(session, self.sampling, datetime.now(UTC))
