@@ -170,7 +170,10 @@ def test_an_answer_is_to_the_text_that_was_seen_and_is_given_once(desk: Reread) 
     with pytest.raises(CaseChanged):
         answer(desk, desk.minh, number, Outcome.REPORT, seen="khác")
     answer(desk, desk.minh, number, Outcome.DISMISS)
-    for attempt in (lambda: answer(desk, desk.minh, number, Outcome.DISMISS), lambda: assign(desk, number, desk.tam)):
+    for attempt in (
+        lambda: answer(desk, desk.minh, number, Outcome.DISMISS),
+        lambda: assign(desk, number, desk.tam),
+    ):
         with pytest.raises(IllegalMove):
             attempt()
     with desk.records.read() as session:
