@@ -16,12 +16,14 @@ from starlette.exceptions import HTTPException
 from api import (
     case_routes,
     claim_routes,
+    complaint_routes,
     drift,
     explanations,
     hotline,
     live,
     policy,
     problems,
+    quality_routes,
     queue_routes,
     referral_routes,
     routes,
@@ -63,6 +65,8 @@ _ROUTES = (
     hotline,
     live,
     queue_routes,
+    quality_routes,
+    complaint_routes,
     watch,
 )
 

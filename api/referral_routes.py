@@ -9,10 +9,11 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth import Who, desk_of
-from review import proposal, referral, referral_board, second_review
+from review import blind, proposal, referral, referral_board
+from review.blind import Unread
 from review.proposal import Proposal
+from review.reading import Reading
 from review.referral_board import Card, Shown
-from store.second_review_tables import SecondReview
 from store.tables import Referral
 from store.vocabulary import MilderMeans, Outcome, ReferralState
 
@@ -59,6 +60,10 @@ class AnswerGiven(Given):
     harms: list[str] = []
     reason: Words
     seen: str
+
+    def reading(self) -> Reading:
+        """Return what was found."""
+        return Reading(self.outcome, self.act, tuple(self.harms), self.reason)
 
 
 class ReferralAnswer(BaseModel):
@@ -160,7 +165,7 @@ class Made(BaseModel):
 
 
 class BlindAnswer(BaseModel):
-    """A text that waits for a second review: nothing of its case, its first decision or why it is asked."""
+    """A text that waits for a second review, by its case; nothing of what was decided or why it is asked."""
 
     id: int
     title: str
@@ -171,12 +176,12 @@ class BlindAnswer(BaseModel):
     seen: str
 
     @classmethod
-    def of(cls, row: SecondReview) -> BlindAnswer:
-        """Return the text of a review whose case and post are loaded."""
+    def of(cls, row: Unread) -> BlindAnswer:
+        """Return the text of a case whose post is loaded."""
         post = row.case.post
         return cls(
-            id=row.id, title=post.title, text=post.text, quotes=[str(quote) for quote in post.quotes],
-            kind=post.kind, language=post.language, seen=row.content_hash,
+            id=row.case.id, title=post.title, text=post.text, quotes=[str(quote) for quote in post.quotes],
+            kind=post.kind, language=post.language, seen=row.case.content_hash,
         )  # fmt: skip
 
 
@@ -267,20 +272,17 @@ def recall(request: Request, who: Who, referral_id: int, given: ReasonGiven) -> 
 def waiting(request: Request, who: Who) -> list[BlindAnswer]:
     """List the texts that wait for a second review by the asker."""
     with desk_of(request).records.read() as session:
-        return [BlindAnswer.of(row) for row in second_review.waiting(session, who.person)]
+        return [BlindAnswer.of(row) for row in blind.waiting(session, who.person)]
 
 
-@router.get("/second-reviews/{review_id}")
-def blind(request: Request, who: Who, review_id: int) -> BlindAnswer:
+@router.get("/second-reviews/{case_id}")
+def to_read(request: Request, who: Who, case_id: int) -> BlindAnswer:
     with desk_of(request).records.read() as session:
-        return BlindAnswer.of(second_review.to_read(session, who.person, review_id))
+        return BlindAnswer.of(blind.to_read(session, who.person, case_id))
 
 
-@router.post("/second-reviews/{review_id}", status_code=204)
-def answer(request: Request, who: Who, review_id: int, given: AnswerGiven) -> None:
+@router.post("/second-reviews/{case_id}", status_code=204)
+def answer(request: Request, who: Who, case_id: int, given: AnswerGiven) -> None:
     desk = desk_of(request)
     with desk.records.write() as session:
-        second_review.answer(
-            session, who.person, review_id, given.outcome, given.act, given.harms, given.reason, given.seen,
-            desk.clock(),
-        )  # fmt: skip
+        blind.answer(session, who.person, case_id, given.reading(), given.seen, desk.clock())

@@ -21,6 +21,8 @@ from store.records import Records
 from store.vocabulary import Channel, TaskKind
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from api.desk import Desk
     from classifier.model import Model
     from crawlers.browser import Browser
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from kiemtin.delivery.carrier import Carrier
     from kiemtin.work.crew import Crew
     from kiemtin.work.station import Station
+    from review.drawing import Sampling
 
 # Each part is imported where it is opened: a command starts as quickly as what it needs.
 
@@ -96,7 +99,25 @@ class House:
         from kiemtin.work.crew import Crew
 
         stations = [self._station(kind) for kind in dict.fromkeys(queues)]
-        return Crew(self.records, stations, [Alerts(self.records, self.desk).check])
+        return Crew(self.records, stations, [Alerts(self.records, self.desk).check, self._draw])
+
+    def _draw(self, at: datetime) -> None:
+        """Draw which decided cases are reviewed a second time."""
+        from review import drawing
+
+        with self.records.write() as session:
+            drawing.draw(session, self._sampling, at)
+
+    @property
+    def _sampling(self) -> Sampling:
+        from review.drawing import Sampling
+
+        settings = self.settings
+        return Sampling(self._lot, settings.second_review_percent / 100, settings.golden_percent / 100)
+
+    def _lot(self, of: str) -> float:
+        # The key is opened when the first lot is drawn: only the process that leads draws.
+        return self.keys.lot(of)
 
     def _station(self, kind: TaskKind) -> Station:
         if kind == TaskKind.SCORE:

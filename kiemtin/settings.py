@@ -95,6 +95,12 @@ class Settings(BaseSettings):
         description="Tỉnh của nơi cài đặt (mã hoặc tên, cũ hay mới, cách nhau bằng dấu phẩy): bàn duyệt mở ra"
         " với bài nêu các tỉnh ấy và bài không nêu nơi nào; trống là mọi nơi.",
     )
+    second_review_percent: float = Field(
+        5.0, ge=0, le=100, description="Phần trăm quyết định, rút ngẫu nhiên, mà người khác đọc lại độc lập."
+    )
+    golden_percent: float = Field(
+        2.0, ge=0, le=100, description="Phần trăm quyết định mà sau đó người duyệt đọc một ca đã biết đáp án."
+    )
     referral_hours: int = Field(
         72, ge=1, le=720, description="Phê duyệt đề nghị chuyển công an có hiệu lực bao nhiêu giờ."
     )

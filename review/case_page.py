@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
+from review import blind, history, notes
 from review import copies as copies_of
-from review import history, notes
 from review.copies import Variant
 from review.errors import NoSuchCase
 from review.history import Moment
@@ -104,6 +104,8 @@ def load(session: Session, person: Person, case_id: int) -> CasePage:
         .order_by(Activity.id.desc())
     )
     assessment = post.assessment
+    # Who is to read it blind is told nothing of what others said of it.
+    unread = blind.awaits(session, person, case.id)
     return CasePage(
         case=case,
         post=post,
@@ -122,8 +124,8 @@ def load(session: Session, person: Person, case_id: int) -> CasePage:
             select(Task.id).where(Task.kind == TaskKind.RENDER, Task.subject_id == post.id).limit(1)
         )
         is not None,
-        decisions=decisions.all(),
-        activity=activity.all(),
+        decisions=() if unread else decisions.all(),
+        activity=() if unread else activity.all(),
     )
 
 

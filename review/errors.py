@@ -89,3 +89,39 @@ class NotBlind(ReviewError):
 
 class AlreadyAnswered(ReviewError):
     template = "Lượt xem lại này đã có người trả lời. Chưa có gì được ghi."
+
+
+class NoSuchAdjudication(ReviewError):
+    template = "Không có việc phân xử {adjudication}."
+
+
+class NotSettled(ReviewError):
+    template = "Chỉ ca đã được phân xử, còn nguyên lời, mới dùng làm ca mẫu được."
+
+
+class NoSuchGolden(ReviewError):
+    template = "Không có ca mẫu {golden}."
+
+
+class NothingToRead(ReviewError):
+    template = "Ca {case} không chờ bạn xem lại: đã có người xem, bài đã sửa, hoặc bạn đã biết kết luận."
+
+
+class NoSuchComplaint(ReviewError):
+    template = "Không có đơn {complaint}."
+
+
+class ReferenceTaken(ReviewError):
+    template = "Đã có đơn mang số {reference}. Hãy mở đơn ấy, hoặc kiểm tra lại số."
+
+
+class NotStanding(ReviewError):
+    template = "Ca {case} không có quyết định nào đang đứng, nên chưa có gì để khiếu nại."
+
+
+class MustBeSomebodyElse(ReviewError):
+    template = "Người đã quyết định hoặc đã có ý kiến về ca này không được xem đơn. Hãy giao người khác."
+
+
+class NotAssigned(ReviewError):
+    template = "Đơn này giao cho người khác xem."

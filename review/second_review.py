@@ -9,7 +9,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, joinedload
 
 import models
-from review import grounds
+from review import dispute, grounds
 from review.case import record
 from review.errors import (
     AlreadyAnswered,
@@ -116,6 +116,7 @@ def answer(
         session, case, person.actor, "second_reviewed", at, review=review.id, outcome=outcome, act=act,
         harms=named, protected=review.protected, said=review.reason,
     )  # fmt: skip
+    dispute.compare(session, review, at)
     return review
 
 

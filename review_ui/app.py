@@ -24,10 +24,12 @@ from review_ui.pages import (
     case_parts,
     cases,
     claims,
+    complaints,
     insight,
     people,
     places,
     policy,
+    quality,
     queue,
     referrals,
     second_reviews,
@@ -49,6 +51,8 @@ _PAGES = (
     referrals,
     second_reviews,
     work,
+    quality,
+    complaints,
 )
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]

@@ -18,10 +18,12 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from store import (
     case_tables,  # noqa: F401
     claim_tables,  # noqa: F401
+    complaint_tables,  # noqa: F401
     delivery_tables,  # noqa: F401
     outbox,
     place_tables,  # noqa: F401 whoever opens the records knows all their tables
     policy_tables,  # noqa: F401
+    quality_tables,  # noqa: F401
     queue_tables,  # noqa: F401
     second_review_tables,  # noqa: F401
 )

@@ -171,3 +171,28 @@ class FilterKind(StrEnum):
 
     QUEUE = "queue"
     SEARCH = "search"
+
+
+class Dispute(StrEnum):
+    """Where two readings that differ came from."""
+
+    SAMPLE = "sample"
+    REFERRAL = "referral"
+    COMPLAINT = "complaint"
+    GOLDEN = "golden"
+
+
+class ComplaintKind(StrEnum):
+    COMPLAINT = "complaint"
+    CORRECTION = "correction"
+
+
+class ComplaintState(StrEnum):
+    """Where a complaint stands; `disputed` waits for a lead, the last three are ends."""
+
+    RECEIVED = "received"
+    ASSIGNED = "assigned"
+    DISPUTED = "disputed"
+    UPHELD = "upheld"
+    CHANGED = "changed"
+    WITHDRAWN = "withdrawn"

@@ -10,8 +10,9 @@ from pydantic import BaseModel
 
 from api import problems
 from api.auth import SignedIn, Who, desk_of
-from review import second_review
+from review import blind
 from review.errors import ReviewError
+from review.reading import Reading
 from review_ui.page import page, say
 from store.vocabulary import Outcome
 
@@ -32,40 +33,38 @@ class Answer(BaseModel):
 def waiting(request: Request, who: Who, done: int = 0) -> Response:
     """List the texts that wait for a second review; `done` is the one just given."""
     with desk_of(request).records.read() as session:
-        rows = second_review.waiting(session, who.person)
+        rows = blind.waiting(session, who.person)
     return page(request, "second_reviews.html", who, rows=rows, done=done)
 
 
-@router.get("/second-reviews/{review_id}")
-def one(request: Request, who: Who, review_id: int) -> Response:
+@router.get("/second-reviews/{case_id}")
+def one(request: Request, who: Who, case_id: int) -> Response:
     """Show a text to look at as if for the first time."""
-    return _one(request, who, review_id, Answer())
+    return _one(request, who, case_id, Answer())
 
 
-@router.post("/second-reviews/{review_id}")
-def answer(request: Request, who: Who, review_id: int, given: Annotated[Answer, Form()]) -> Response:
+@router.post("/second-reviews/{case_id}")
+def answer(request: Request, who: Who, case_id: int, given: Annotated[Answer, Form()]) -> Response:
     """Take the answer; what is missing comes back with the form as it was filled in."""
     if given.outcome is None or not given.act:
-        return _one(request, who, review_id, given, say(request, "Hãy chọn hành vi lời nói và kết luận."))
+        return _one(request, who, case_id, given, say(request, "Hãy chọn hành vi lời nói và kết luận."))
     desk = desk_of(request)
     try:
         with desk.records.write() as session:
-            second_review.answer(
-                session, who.person, review_id, given.outcome, given.act, given.harms, given.reason,
-                given.seen, desk.clock(),
-            )  # fmt: skip
+            found = Reading(given.outcome, given.act, tuple(given.harms), given.reason)
+            blind.answer(session, who.person, case_id, found, given.seen, desk.clock())
     except ReviewError as error:
         words = say(request, error.template, **error.values)
-        return _one(request, who, review_id, given, words, problems.status_of(error))
-    return RedirectResponse(f"/second-reviews?done={review_id}", 303)
+        return _one(request, who, case_id, given, words, problems.status_of(error))
+    return RedirectResponse(f"/second-reviews?done={case_id}", 303)
 
 
 def _one(
-    request: Request, who: SignedIn, review_id: int, given: Answer, error: str = "", status: int = 0
+    request: Request, who: SignedIn, case_id: int, given: Answer, error: str = "", status: int = 0
 ) -> Response:
     with desk_of(request).records.read() as session:
-        found = second_review.to_read(session, who.person, review_id)
+        found = blind.to_read(session, who.person, case_id)
     return page(
-        request, "second_review.html", who, review=found, post=found.case.post, given=given, error=error,
+        request, "second_review.html", who, case=found.case, post=found.case.post, given=given, error=error,
         outcomes=list(Outcome), status=status or (422 if error else 200),
     )  # fmt: skip
