@@ -13,7 +13,18 @@ from fastapi.responses import JSONResponse
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
-from api import claim_routes, drift, explanations, hotline, policy, problems, referral_routes, routes, watch
+from api import (
+    claim_routes,
+    drift,
+    explanations,
+    hotline,
+    policy,
+    problems,
+    referral_routes,
+    routes,
+    second_review_routes,
+    watch,
+)
 from api.auth import Who
 from api.desk import Desk
 from api.watch import Meters
@@ -54,6 +65,7 @@ def create_api(desk: Desk) -> FastAPI:
     app.include_router(routes.router)
     app.include_router(claim_routes.router)
     app.include_router(referral_routes.router)
+    app.include_router(second_review_routes.router)
     app.include_router(drift.router)
     app.include_router(explanations.router)
     app.include_router(policy.router)

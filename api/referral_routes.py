@@ -1,4 +1,4 @@
-"""The JSON API of referrals and of blind second reviews: its routes and what they answer."""
+"""The JSON API of referrals: its routes and what they answer."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth import Who, desk_of
-from review import proposal, referral, referral_board, second_review
+from review import proposal, referral, referral_board
 from review.proposal import Proposal
 from review.referral_board import Card, Shown
-from store.second_review_tables import SecondReview
 from store.tables import Referral
-from store.vocabulary import MilderMeans, Outcome, ReferralState
+from store.vocabulary import MilderMeans, ReferralState
 
 router = APIRouter(prefix="/api/v1")
 
@@ -49,16 +48,6 @@ class ReasonGiven(Given):
 
 class ReceiptGiven(Given):
     receipt: Words
-
-
-class AnswerGiven(Given):
-    """What a second review found on the text whose content hash is `seen`."""
-
-    outcome: Outcome
-    act: str
-    harms: list[str] = []
-    reason: Words
-    seen: str
 
 
 class ReferralAnswer(BaseModel):
@@ -159,27 +148,6 @@ class Made(BaseModel):
         return cls(id=row.id, state=ReferralState(row.state))
 
 
-class BlindAnswer(BaseModel):
-    """A text that waits for a second review: nothing of its case, its first decision or why it is asked."""
-
-    id: int
-    title: str
-    text: str
-    quotes: list[str]
-    kind: str
-    language: str
-    seen: str
-
-    @classmethod
-    def of(cls, row: SecondReview) -> BlindAnswer:
-        """Return the text of a review whose case and post are loaded."""
-        post = row.case.post
-        return cls(
-            id=row.id, title=post.title, text=post.text, quotes=[str(quote) for quote in post.quotes],
-            kind=post.kind, language=post.language, seen=row.content_hash,
-        )  # fmt: skip
-
-
 @router.get("/referrals")
 def board(request: Request, who: Who) -> BoardAnswer:
     desk = desk_of(request)
@@ -261,26 +229,3 @@ def recall(request: Request, who: Who, referral_id: int, given: ReasonGiven) -> 
     desk = desk_of(request)
     with desk.records.write() as session:
         return Made.of(referral.recalled(session, who.person, referral_id, given.reason, desk.clock()))
-
-
-@router.get("/second-reviews")
-def waiting(request: Request, who: Who) -> list[BlindAnswer]:
-    """List the texts that wait for a second review by the asker."""
-    with desk_of(request).records.read() as session:
-        return [BlindAnswer.of(row) for row in second_review.waiting(session, who.person)]
-
-
-@router.get("/second-reviews/{review_id}")
-def blind(request: Request, who: Who, review_id: int) -> BlindAnswer:
-    with desk_of(request).records.read() as session:
-        return BlindAnswer.of(second_review.to_read(session, who.person, review_id))
-
-
-@router.post("/second-reviews/{review_id}", status_code=204)
-def answer(request: Request, who: Who, review_id: int, given: AnswerGiven) -> None:
-    desk = desk_of(request)
-    with desk.records.write() as session:
-        second_review.answer(
-            session, who.person, review_id, given.outcome, given.act, given.harms, given.reason, given.seen,
-            desk.clock(),
-        )  # fmt: skip
