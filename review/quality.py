@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, func, select
 from sqlalchemy.orm import Session
 
 from review import learning
@@ -31,7 +31,7 @@ class Period:
     since: datetime
     until: datetime
 
-    def holds(self, column: ColumnElement[datetime]) -> ColumnElement[bool]:
+    def holds(self, column: SQLColumnExpression[datetime | None]) -> ColumnElement[bool]:
         """Return the condition that a column lies in the period."""
         return (column >= self.since) & (column < self.until)
 
@@ -138,7 +138,7 @@ def desk(session: Session, person: Person, period: Period) -> Desk:
 def _numbers(session: Session, users: Sequence[User], period: Period) -> list[Numbers]:
     pairs, known = _pairs(session, period), _known(session, period)
     decisions = _counted(session, Decision.user_id, period.holds(Decision.at) & Decision.undone_at.is_(None))
-    ended = period.holds(Complaint.closed_at)  # type: ignore[arg-type] # of those that ended
+    ended = period.holds(Complaint.closed_at)
     answered = Complaint.state.in_((ComplaintState.UPHELD, ComplaintState.CHANGED))
     complaints = _counted(session, Complaint.decider_id, ended & answered)
     changed = _counted(session, Complaint.decider_id, ended & (Complaint.state == ComplaintState.CHANGED))
@@ -165,7 +165,7 @@ def _pairs(session: Session, period: Period) -> list[_Pair]:
         )
         .join(Draw, Draw.decision_id == Decision.id)
         .join(SecondReview, SecondReview.id == Draw.review_id)
-        .where(period.holds(SecondReview.answered_at))  # type: ignore[arg-type]
+        .where(period.holds(SecondReview.answered_at))
     )  # fmt: skip
     return [
         _Pair(r.user_id, r.reviewer_id, r.outcome, r.second, learning.shown_harm(r.assessment)) for r in rows
@@ -176,7 +176,7 @@ def _known(session: Session, period: Period) -> list[tuple[int, str, str]]:
     rows = session.execute(
         select(GoldenAnswer.user_id, Golden.outcome, GoldenAnswer.outcome.label("given"))
         .join(Golden, Golden.id == GoldenAnswer.golden_id)
-        .where(period.holds(GoldenAnswer.answered_at))  # type: ignore[arg-type]
+        .where(period.holds(GoldenAnswer.answered_at))
     )
     return [(row.user_id, row.outcome, row.given) for row in rows]
 
@@ -188,7 +188,7 @@ def _settled(session: Session, period: Period) -> tuple[dict[int, int], dict[int
         select(
             Adjudication.first_id, Adjudication.first, Adjudication.second_id, Adjudication.second,
             Adjudication.outcome,
-        ).where(period.holds(Adjudication.settled_at))  # type: ignore[arg-type]
+        ).where(period.holds(Adjudication.settled_at))
     )  # fmt: skip
     for row in rows:
         for user_id, reading in ((row.first_id, row.first), (row.second_id, row.second)):
@@ -198,6 +198,6 @@ def _settled(session: Session, period: Period) -> tuple[dict[int, int], dict[int
     return settled, right
 
 
-def _counted(session: Session, who: ColumnElement[int], where: ColumnElement[bool]) -> dict[int, int]:
+def _counted(session: Session, who: SQLColumnExpression[int], where: ColumnElement[bool]) -> dict[int, int]:
     rows = session.execute(select(who, func.count()).where(where).group_by(who))
     return {row[0]: row[1] for row in rows}

@@ -24,7 +24,7 @@ from review.quality import Period
 from review.reading import Reading
 from store import audit
 from store.quality_tables import Adjudication, Draw, Golden, GoldenAnswer
-from store.tables import Activity, Event
+from store.tables import Activity, Decision, Event
 from store.vocabulary import Outcome
 from tests.factory import NOW
 from tests.review.reading_again import ALL, GOLDEN, LATER, VERDICTS, Reread, desk
@@ -49,7 +49,7 @@ def test_the_share_of_the_sample_is_kept_and_lots_do_not_change_by_deciding_agai
     assert sum(lot < 0.05 for lot in lots) / 4000 == pytest.approx(0.05, abs=0.01)
     case = desk.decide(Outcome.DISMISS)
     with desk.records.write() as session:
-        made = session.scalars(select(decision.Decision)).one()
+        made = session.scalars(select(Decision)).one()
         lease = decision.undo(session, desk.hoa, made.id, NOW)
         decision.decide(
             session,
