@@ -121,3 +121,21 @@ class ClaimOrigin(StrEnum):
 
     SHIPPED = "shipped"
     LOCAL = "local"
+
+
+class ReportKind(StrEnum):
+    """A report on a week for leadership, or on a quarter for the public."""
+
+    WEEKLY = "weekly"
+    TRANSPARENCY = "transparency"
+
+
+class ReportState(StrEnum):
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    WITHDRAWN = "withdrawn"
+
+
+class CorrectionState(StrEnum):
+    PUBLISHED = "published"
+    WITHDRAWN = "withdrawn"
