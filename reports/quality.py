@@ -1,0 +1,73 @@
+"""How well it was done: protected speech wrongly flagged, readers who agree, decisions turned."""
+
+from __future__ import annotations
+
+from sqlalchemy import and_, case, distinct, func, select
+from sqlalchemy.orm import Session, aliased
+
+from reports import estimates
+from reports.asking import PRESENT, numbered, spanning, within
+from reports.estimates import Estimate
+from reports.model import Change, Quality
+from reports.periods import Period
+from reports.work_done import standing
+from store.tables import Assessment, Case, Decision, Post
+from store.vocabulary import Outcome
+
+
+def quality(session: Session, now: Period, before: Period) -> Quality:
+    """Return the figures of a period, and of the one before where they are compared."""
+    return Quality(
+        false_flags=false_flags(session, now),
+        false_flags_before=false_flags(session, before),
+        wrong_flags=estimates.share(*_decided(session, now)),
+        kappa=kappa(session, now),
+        turned=_turned(session, [before, now]),
+    )
+
+
+def false_flags(session: Session, period: Period) -> Estimate:
+    """Return the share of protected speech, in clusters, that was wrongly flagged; see `estimates.false_flags`."""
+    flagged = session.scalar(
+        select(func.count()).select_from(Case).where(~Case.uncertain, within(Case.opened_at, period))
+    )
+    spared = session.scalar(
+        select(func.count(distinct(Post.cluster_id)))
+        .join(Assessment, PRESENT)
+        .where(Assessment.protected, within(Post.first_seen_at, period))
+    )
+    protected, decided = _decided(session, period)
+    return estimates.false_flags(protected, decided, flagged or 0, spared or 0)
+
+
+def _decided(session: Session, period: Period) -> tuple[int, int]:
+    """Return how many cases that the machine had flagged proved to be protected speech, and how many were decided."""
+    row = session.execute(
+        select(func.count(case((Decision.outcome == Outcome.PROTECTED, 1))), func.count())
+        .join(Case, Case.id == Decision.case_id)
+        .where(standing(), within(Decision.at, period), ~Case.uncertain)
+    ).one()
+    return row[0], row[1]
+
+
+def _turned(session: Session, two: list[Period]) -> Change:
+    """Count decisions that say otherwise than the one before them on the same case."""
+    earlier, between = aliased(Decision), aliased(Decision)
+    last = (
+        select(func.max(between.case_version))
+        .where(
+            between.case_id == Decision.case_id,
+            between.case_version < Decision.case_version,
+            between.undone_at.is_(None),
+        )
+        .scalar_subquery()
+    )
+    number = numbered(Decision.at, two)
+    rows = session.execute(
+        select(number, func.count())
+        .join(earlier, and_(earlier.case_id == Decision.case_id, earlier.case_version == last))
+        .where(standing(), within(Decision.at, spanning(two)), earlier.outcome != Decision.outcome)
+        .group_by(number)
+    )
+    found = {row[0]: row[1] for row in rows}
+    return Change(now=found.get(1, 0), before=found.get(0, 0))
