@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from review.errors import ReviewError
 from review.permissions import Action, Person, require
-from store import audit, tasks
+from store import audit, sending, tasks
 from store.tables import Post, Source
 from store.vocabulary import TaskKind
 from store.work_tables import Task, Worker
@@ -26,7 +26,7 @@ class NoSuchTask(ReviewError):
 
 @dataclass(frozen=True)
 class Parked:
-    """A task given up, and the name of the post or source it is about."""
+    """A task given up, and the name of the post or source it is about; a delivery has only its number."""
 
     task: Task
     about: str
@@ -54,20 +54,17 @@ class Overview:
 def overview(session: Session, at: datetime) -> Overview:
     """Return how the work stands at a moment. Five queries."""
     parked = tasks.parked(session)
-    posts = [task.subject_id for task in parked if task.kind != TaskKind.CRAWL]
+    posts = [task.subject_id for task in parked if task.kind not in {TaskKind.CRAWL, TaskKind.DELIVER}]
     sources = [task.subject_id for task in parked if task.kind == TaskKind.CRAWL]
-    names = {row.id: row.key for row in session.execute(select(Post.id, Post.key).where(Post.id.in_(posts)))}
-    named = {
-        row.id: row.name
-        for row in session.execute(select(Source.id, Source.name).where(Source.id.in_(sources)))
-    }
+    keys = session.execute(select(Post.id, Post.key).where(Post.id.in_(posts)))
+    of_posts = {row.id: row.key for row in keys}
+    named = session.execute(select(Source.id, Source.name).where(Source.id.in_(sources)))
+    of_sources = {row.id: row.name for row in named}
+    names = {TaskKind.CRAWL.value: of_sources, TaskKind.DELIVER.value: dict[int, str]()}
     return Overview(
         queues=tasks.queues(session),
         workers=session.scalars(select(Worker).order_by(Worker.started_at, Worker.id)).all(),
-        parked=[
-            Parked(t, (named if t.kind == TaskKind.CRAWL else names).get(t.subject_id, f"#{t.subject_id}"))
-            for t in parked
-        ],
+        parked=[Parked(t, names.get(t.kind, of_posts).get(t.subject_id, f"#{t.subject_id}")) for t in parked],
         at=at,
     )
 
@@ -95,6 +92,8 @@ def discard(session: Session, person: Person, task_id: int) -> None:
         session, person.actor, "task.discarded", f"task:{task.id}",
         kind=task.kind, about=task.subject_id, error=task.error,
     )  # fmt: skip
+    if task.kind == TaskKind.DELIVER:
+        sending.give_up(session, task.subject_id)
     session.execute(delete(Task).where(Task.id == task.id))
 
 

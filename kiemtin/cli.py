@@ -10,6 +10,7 @@ from kiemtin.commands import (
     capture,
     claims,
     crawling,
+    delivery,
     ingest,
     keep,
     model,
@@ -46,6 +47,7 @@ places.register(app)
 claims.register(app)
 model.register(app)
 policy.register(app)
+delivery.register(app)
 
 
 def main() -> None:
@@ -75,6 +77,7 @@ def _known_errors() -> tuple[type[Exception], ...]:
     from store.claim_facts import BadClaim
     from store.claim_files import FileUnreadable as ClaimsUnreadable
     from store.claims import NoSuchClaim
+    from store.delivery import BadMessage
     from store.keys import KeyFileError
     from store.policies import PolicyError
     from store.records import RecordsError
@@ -84,6 +87,7 @@ def _known_errors() -> tuple[type[Exception], ...]:
         ArchiveError,
         BackupError,
         BadClaim,
+        BadMessage,
         ClaimsUnreadable,
         DataError,
         FileUnreadable,

@@ -17,13 +17,14 @@ from search.open import open_engine
 from store.archive import Archive
 from store.keys import Keys
 from store.records import Records
-from store.vocabulary import TaskKind
+from store.vocabulary import Channel, TaskKind
 
 if TYPE_CHECKING:
     from api.desk import Desk
     from classifier.model import Model
     from crawlers.browser import Browser
     from crawlers.sources import SourceEntry
+    from kiemtin.delivery.carrier import Carrier
     from kiemtin.work.crew import Crew
     from kiemtin.work.station import Station
 
@@ -108,9 +109,27 @@ class House:
             from kiemtin.work.render import Showing
 
             return Showing(self.records, self.archive, self.browser)
+        if kind == TaskKind.DELIVER:
+            from kiemtin.work.deliver import Delivering
+
+            return Delivering(self.records, self._carriers())
         from kiemtin.work.crawl import Crawling
 
         return Crawling(self.records)
+
+    def _carriers(self) -> dict[Channel, Carrier]:
+        from kiemtin.delivery.mail import Mail
+        from kiemtin.delivery.webhook import Webhooks
+
+        settings = self.settings
+        mail = Mail(
+            settings.smtp_host, settings.smtp_port, settings.mail_from, settings.smtp_security,
+            settings.smtp_user, settings.smtp_password.get_secret_value(),
+        )  # fmt: skip
+        return {
+            Channel.EMAIL: mail,
+            Channel.WEBHOOK: Webhooks(self.keys.webhook, settings.webhook_opened),
+        }
 
     def desk(self) -> Desk:
         """Return what the pages and the JSON API stand on."""

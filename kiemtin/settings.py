@@ -94,6 +94,19 @@ class Settings(BaseSettings):
         description="Tỉnh của nơi cài đặt (mã hoặc tên, cũ hay mới, cách nhau bằng dấu phẩy): bàn duyệt mở ra"
         " với bài nêu các tỉnh ấy và bài không nêu nơi nào; trống là mọi nơi.",
     )
+    smtp_host: str = Field("", description="Máy chủ gửi thư (SMTP); trống là không gửi thư.")
+    smtp_port: int = Field(587, ge=1, le=65535, description="Cổng của máy chủ gửi thư.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="Cách mã hóa tới máy chủ gửi thư; none chỉ cho máy chủ trên chính máy này."
+    )
+    smtp_user: str = Field("", description="Người dùng của máy chủ gửi thư; trống là không đăng nhập.")
+    smtp_password: SecretStr = Field(SecretStr(""), description="Mật khẩu của máy chủ gửi thư.")
+    mail_from: str = Field("", description="Địa chỉ người gửi, như Kiểm Tin <kiemtin@example.gov.vn>.")
+    webhook_private: str = Field(
+        "",
+        description="Mạng riêng mà webhook được gửi tới, cách nhau bằng dấu phẩy, như 10.1.0.0/16; trống là"
+        " không mạng riêng nào.",
+    )
     work_batch: int = Field(128, ge=1, le=2000, description="Số bài chấm trong một lượt.")
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="Dạng nhật ký vận hành: auto là chữ trên màn hình, JSON khi ghi vào tệp."
@@ -117,7 +130,7 @@ class Settings(BaseSettings):
     def archive_path(self) -> Path:
         return self.archive_dir or self.data_dir / "archive"
 
-    @field_validator("crawl_private")
+    @field_validator("crawl_private", "webhook_private")
     @classmethod
     def _networks(cls, value: str) -> str:
         for one in _parts(value):
@@ -145,6 +158,10 @@ class Settings(BaseSettings):
     @property
     def crawl_opened(self) -> tuple[str, ...]:
         return _parts(self.crawl_private)
+
+    @property
+    def webhook_opened(self) -> tuple[str, ...]:
+        return _parts(self.webhook_private)
 
     @property
     def official_keys(self) -> dict[SourceKind, str]:

@@ -193,6 +193,7 @@ _WORDS = {
     "index": _n("lập chỉ mục"),
     "crawl": _n("thu thập"),
     "render": _n("chụp trang"),
+    "deliver": _n("gửi thư và webhook"),
     "taken": _n("thu thập lần đầu"),
     "edited": _n("đã sửa"),
     "same": _n("vẫn còn nguyên"),

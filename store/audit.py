@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from store import news
 from store.archived import Torn
 from store.records import lock
 from store.tables import Event
@@ -35,7 +36,7 @@ class Verdict:
 
 
 def append(session: Session, actor: str, action: str, subject: str, **detail: Any) -> Event:
-    """Write one event in the caller's transaction and return it.
+    """Write one event in the caller's transaction and return it; who is told of such is owed the news.
 
     `actor` is `user:ID` or `system`; `subject` is `kind:id`; `detail` must be JSON.
     """
@@ -55,6 +56,7 @@ def append(session: Session, actor: str, action: str, subject: str, **detail: An
     event.hash = digest(event)
     session.add(event)
     session.flush()
+    news.announce(session, event)
     return event
 
 

@@ -1,4 +1,4 @@
-"""The secret of an installation, and the two things made with it: author pseudonyms and sealed handles."""
+"""The secret of an installation, and what is made with it: pseudonyms, sealed handles, keys of webhooks."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class Keys:
     def __init__(self, secret: bytes) -> None:
         if len(secret) != _SIZE:
             raise KeyFileError(f"Khóa phải dài {_SIZE} byte, tệp này có {len(secret)}.")
+        self._secret = secret
         self._pseudonym = _derive(secret, b"kiemtin author pseudonym v1")
         self._handles = Fernet(base64.urlsafe_b64encode(_derive(secret, b"kiemtin author handle v1")))
 
@@ -58,6 +59,10 @@ class Keys:
     def unseal(self, sealed: bytes) -> str:
         """Return the handle that `seal` was given. Only an approved referral may ask for it."""
         return self._handles.decrypt(sealed).decode()
+
+    def webhook(self, url: str) -> bytes:
+        """Return the 32 bytes that messages to `url` are signed with; each address has its own."""
+        return _derive(self._secret, b"kiemtin webhook v1 " + url.encode())
 
     def fits(self, sealed: bytes) -> bool:
         """Say whether this is the key that sealed a handle; the handle is not given."""

@@ -26,6 +26,8 @@ MAX_ATTEMPTS = 5
 LEASE = timedelta(minutes=2)
 # No pause is longer: what is due later than this was put off by a clock that has since been set back.
 _LONGEST_PAUSE = timedelta(minutes=10)
+# Only these may be put off for longer.
+_PUT_OFF = (TaskKind.CRAWL, TaskKind.DELIVER)
 INTERRUPTED = "tiến trình xử lý bị ngắt giữa chừng"
 
 
@@ -203,7 +205,7 @@ def give_back(session: Session, batch: Batch, pause: timedelta = timedelta()) ->
 
 
 def put_off(session: Session, batch: Batch, subject_id: int, pause: timedelta, error: str | None) -> None:
-    """Let a task that never ends, a crawl, fall due again after `pause`."""
+    """Let a task whose pauses are its own affair, a crawl or a delivery, fall due again after `pause`."""
     session.execute(
         update(Task)
         .where(_in_hand(batch), Task.subject_id == subject_id)
@@ -268,7 +270,7 @@ def _count_lapsed(session: Session, kind: TaskKind, now: datetime) -> None:
 
 
 def _due(now: datetime) -> ColumnElement[bool]:
-    set_back = and_(Task.due_at > now + _LONGEST_PAUSE, Task.kind != TaskKind.CRAWL)
+    set_back = and_(Task.due_at > now + _LONGEST_PAUSE, Task.kind.not_in(_PUT_OFF))
     return or_(Task.due_at <= now, set_back)
 
 

@@ -71,6 +71,7 @@ class TaskKind(StrEnum):
     INDEX = "index"
     CRAWL = "crawl"
     RENDER = "render"
+    DELIVER = "deliver"
 
 
 class PageRole(StrEnum):
@@ -121,6 +122,21 @@ class ClaimOrigin(StrEnum):
 
     SHIPPED = "shipped"
     LOCAL = "local"
+
+
+class Channel(StrEnum):
+    """How a message leaves the installation."""
+
+    EMAIL = "email"
+    WEBHOOK = "webhook"
+
+
+class DeliveryState(StrEnum):
+    """What became of a message: still to be sent, taken by its recipient's server, or given up."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    DEAD = "dead"
 
 
 class ReportKind(StrEnum):

@@ -17,11 +17,12 @@ HERE = {"info": {"stays": True}}
 
 class Task(Base):
     """Work owed: to score a post, to show it in the index, to crawl a source,
-    to see its page in a browser.
+    to see its page in a browser, to send a message.
 
-    Written with the record that owes it. `subject_id` is a post or a source; no foreign key, for the index
-    must still be told of a post that is gone. Of `crawl` there is one row a source, which never ends: it
-    falls due again. What is due and has a lower `turn` is done first: 0 for what is new, 1 for what can wait.
+    Written with the record that owes it. `subject_id` is a post, a source or a delivery; no foreign key, for
+    the index must still be told of a post that is gone. Of `crawl` there is one row a source, which never
+    ends: it falls due again. What is due and has a lower `turn` is done first: 0 for what is new, 1 for what
+    can wait.
     """
 
     __tablename__ = "task"

@@ -16,7 +16,13 @@ from kiemtin.house import House
 from kiemtin.screen import bar, out, say
 from kiemtin.settings import load
 
-NAMES = {"score": "chấm", "index": "lập chỉ mục", "crawl": "thu thập", "render": "chụp trang"}
+NAMES = {
+    "score": "chấm",
+    "index": "lập chỉ mục",
+    "crawl": "thu thập",
+    "render": "chụp trang",
+    "deliver": "gửi thư",
+}
 
 
 def register(app: typer.Typer) -> None:

@@ -29,7 +29,7 @@ Port = Annotated[
     int | None, typer.Option(help="Cổng máy chủ nghe; mặc định KIEMTIN_PORT.", show_default=False)
 ]
 _SCORING = (TaskKind.SCORE, TaskKind.INDEX)
-_DEFAULT = (*_SCORING, TaskKind.RENDER)
+_DEFAULT = (*_SCORING, TaskKind.RENDER, TaskKind.DELIVER)
 _HERE = "127.0.0.1"
 Quiet = Annotated[bool, typer.Option("--quiet", help="Không vẽ thanh tiến độ.")]
 
@@ -105,7 +105,7 @@ def serve(port: Port = None) -> None:
 
 def work(
     queues: Annotated[
-        str, typer.Option(help="Hàng việc, cách nhau bằng dấu phẩy: score, index, crawl, render.")
+        str, typer.Option(help="Hàng việc, cách nhau bằng dấu phẩy: score, index, crawl, render, deliver.")
     ] = ",".join(_DEFAULT),
     until_idle: Annotated[bool, typer.Option("--until-idle", help="Dừng khi hết việc.")] = False,
     quiet: Quiet = False,

@@ -1,0 +1,1 @@
+"""How messages leave: by SMTP, and as signed webhooks."""
