@@ -53,3 +53,23 @@ class UndoTooLate(ReviewError):
 
 class FileNotWritten(ReviewError):
     template = "Không ghi được {file}: {reason}"
+
+
+class NoPolicyInForce(ReviewError):
+    template = "Chưa có chính sách nào được dùng. Chạy kiemtin migrate rồi thử lại."
+
+
+class NoSuchLabel(ReviewError):
+    template = "Không có nhãn {label}."
+
+
+class NoSuchSecondReview(ReviewError):
+    template = "Không có lượt xem lại {review}."
+
+
+class NotBlind(ReviewError):
+    template = "Bạn đã biết kết luận trước về bài này, nên người khác phải xem lại."
+
+
+class AlreadyAnswered(ReviewError):
+    template = "Lượt xem lại này đã có người trả lời. Chưa có gì được ghi."

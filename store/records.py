@@ -21,6 +21,7 @@ from store import (
     place_tables,  # noqa: F401 whoever opens the records knows all their tables
     policy_tables,  # noqa: F401
     report_tables,  # noqa: F401
+    second_review_tables,  # noqa: F401
 )
 
 # WAL lets readers read while one writer writes; FULL makes a commit survive a power cut (sqlite.org/pragma).

@@ -66,6 +66,22 @@ class ReferralState(StrEnum):
     RECALLED = "recalled"
 
 
+class SecondReviewWhy(StrEnum):
+    """What a blind second review is for: quality at random, the gate of referrals, or a complaint."""
+
+    SAMPLE = "sample"
+    REFERRAL = "referral"
+    COMPLAINT = "complaint"
+
+
+class MilderMeans(StrEnum):
+    """What is tried, or weighed, before anything is referred."""
+
+    CORRECTION = "correction"
+    PLATFORM_REPORT = "platform_report"
+    PUBLIC_WARNING = "public_warning"
+
+
 class TaskKind(StrEnum):
     SCORE = "score"
     INDEX = "index"
