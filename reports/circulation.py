@@ -85,7 +85,7 @@ def claims(session: Session, periods: Sequence[Period], most: int) -> tuple[list
     for claim_id, which, posts in session.execute(
         select(ClaimMention.claim_id, number, func.count())
         .join(Post, Post.id == ClaimMention.post_id)
-        .where(ClaimMention.confirmed, within(Post.first_seen_at, spanning(periods)))
+        .where(within(Post.first_seen_at, spanning(periods)))
         .group_by(ClaimMention.claim_id, number)
     ):
         weekly.setdefault(claim_id, [0] * len(periods))[which] = posts
@@ -97,14 +97,14 @@ def claims(session: Session, periods: Sequence[Period], most: int) -> tuple[list
     public = corrections.public_ids(session)
     lines = []
     for claim in chosen:
-        sources, asking, refuting = spread.get(claim, (0, 0, 0))
+        sources, asking, refuting, firm = spread.get(claim, (0, 0, 0, 0))
         version = said.get(claim)
         lines.append(
             ClaimLine(
                 claim_id=claim, wording=version.wording if version else claim,
                 verdict=version.verdict if version else "", harm=version.harm if version else "",
                 now=weekly[claim][-1], before=weekly[claim][-2], sources=sources,
-                provinces=provinces.get(claim, 0), asking=asking, refuting=refuting,
+                provinces=provinces.get(claim, 0), asking=asking, refuting=refuting, firm=firm,
                 corrected=claim in public, weeks=list(weekly[claim]),
             )
         )  # fmt: skip
@@ -120,22 +120,21 @@ def _newest(session: Session, claim_ids: Sequence[str]) -> dict[str, ClaimVersio
     return {row.claim_id: row for row in rows}
 
 
-def _spread(session: Session, claim_ids: Sequence[str], period: Period) -> dict[str, tuple[int, int, int]]:
+def _spread(session: Session, claim_ids: Sequence[str], period: Period) -> dict[str, tuple[int, int, int, int]]:
     rows = session.execute(
         select(
             ClaimMention.claim_id,
             func.count(distinct(Post.source_id)),
             func.count(case((Assessment.act == "question", 1))),
             func.count(case((Assessment.act == "debunk", 1))),
+            func.count(case((ClaimMention.confirmed, 1))),
         )
         .join(Post, Post.id == ClaimMention.post_id)
         .join(Assessment, PRESENT)
-        .where(
-            ClaimMention.confirmed, ClaimMention.claim_id.in_(claim_ids), within(Post.first_seen_at, period)
-        )
+        .where(ClaimMention.claim_id.in_(claim_ids), within(Post.first_seen_at, period))
         .group_by(ClaimMention.claim_id)
     )
-    return {row[0]: (row[1], row[2], row[3]) for row in rows}
+    return {row[0]: (row[1], row[2], row[3], row[4]) for row in rows}
 
 
 def _provinces(session: Session, claim_ids: Sequence[str], period: Period) -> dict[str, int]:
@@ -143,9 +142,7 @@ def _provinces(session: Session, claim_ids: Sequence[str], period: Period) -> di
         select(ClaimMention.claim_id, func.count(distinct(PostPlace.province)))
         .join(Post, Post.id == ClaimMention.post_id)
         .join(PostPlace, PostPlace.post_id == Post.id)
-        .where(
-            ClaimMention.confirmed, ClaimMention.claim_id.in_(claim_ids), within(Post.first_seen_at, period)
-        )
+        .where(ClaimMention.claim_id.in_(claim_ids), within(Post.first_seen_at, period))
         .group_by(ClaimMention.claim_id)
     )
     return {row[0]: row[1] for row in rows}

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pydantic import BaseModel
 
 _Z = 1.959964  # of 95 %
+# With fewer pairs a kappa says nothing.
+LEAST = 10
 
 
 class Estimate(BaseModel):
@@ -60,12 +62,12 @@ def kappa(pairs: Sequence[tuple[str, str, int]]) -> Estimate:
     """Return Cohen's kappa of two readers; `pairs` are (first, second, how often).
 
     The interval is that of Fleiss, Cohen and Everitt (Psychological Bulletin 72, 1969), cut at -1 and 1. None
-    where nothing was read twice, or all by one word, when agreement by chance is certain.
+    for fewer than ten readings, and where all are of one word: chance alone then explains all.
     """
     total = sum(number for _, _, number in pairs)
     words = sorted({word for one, other, _ in pairs for word in (one, other)})
     nothing = Estimate(value=None, low=-1.0, high=1.0, of=total)
-    if total == 0:
+    if total < LEAST:
         return nothing
     cell = {(a, b): 0.0 for a in words for b in words}
     for one, other, number in pairs:

@@ -40,7 +40,7 @@ class HarmLine(BaseModel):
 
 
 class ClaimLine(BaseModel):
-    """Posts that are about a claim beyond doubt; `weeks` are the last twelve, this one last.
+    """Posts that match a claim, of which `firm` beyond doubt; `weeks` are the last twelve, this one last.
 
     `asking` are questions, `refuting` posts that refute it; `corrected` says whether a correction is public.
     """
@@ -55,6 +55,7 @@ class ClaimLine(BaseModel):
     provinces: Count
     asking: Count
     refuting: Count
+    firm: Count
     corrected: bool
     weeks: list[Count]
 

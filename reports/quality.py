@@ -11,8 +11,9 @@ from reports.estimates import Estimate
 from reports.model import Change, Quality
 from reports.periods import Period
 from reports.work_done import standing
+from store.second_review_tables import SecondReview
 from store.tables import Assessment, Case, Decision, Post
-from store.vocabulary import Outcome
+from store.vocabulary import Outcome, SecondReviewWhy
 
 
 def quality(session: Session, now: Period, before: Period) -> Quality:
@@ -71,3 +72,32 @@ def _turned(session: Session, two: list[Period]) -> Change:
     )
     found = {row[0]: row[1] for row in rows}
     return Change(now=found.get(1, 0), before=found.get(0, 0))
+
+
+def kappa(session: Session, period: Period) -> Estimate:
+    """Return how far blind second reviews of a period agree with the decision on the same text, by outcome.
+
+    The decision is the latest that stood when the second review was answered.
+    """
+    decided = aliased(Decision)
+    first = (
+        select(decided.outcome)
+        .where(
+            decided.case_id == SecondReview.case_id,
+            decided.undone_at.is_(None),
+            decided.at <= SecondReview.answered_at,
+        )
+        .order_by(decided.at.desc(), decided.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    pairs = select(first.label("first"), SecondReview.outcome.label("second")).where(
+        SecondReview.why == SecondReviewWhy.SAMPLE, within(SecondReview.answered_at, period)
+    )
+    rows = pairs.subquery()
+    found = session.execute(
+        select(rows.c.first, rows.c.second, func.count())
+        .where(rows.c.first.is_not(None))
+        .group_by(rows.c.first, rows.c.second)
+    )
+    return estimates.kappa([(row[0], row[1], row[2]) for row in found])

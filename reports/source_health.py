@@ -34,14 +34,18 @@ def sources(session: Session, now: Period, before: Period, at: datetime) -> list
             select(Run.source_id, func.count())
             .where(Run.state == RunState.FAILED, within(Run.started_at, now))
             .group_by(Run.source_id)
-        ).tuples()
+        )
+        .tuples()
+        .all()
     )
     done = dict(
         session.execute(
             select(Run.source_id, func.max(Run.finished_at))
             .where(Run.state == RunState.DONE)
             .group_by(Run.source_id)
-        ).tuples()
+        )
+        .tuples()
+        .all()
     )
     until = min(at, now.end)
     lines = [

@@ -128,7 +128,6 @@ def _claims(session: Session, period: Period, most: int) -> list[AskedClaim]:
         .join(Claim, Claim.id == ClaimMention.claim_id)
         .join(ClaimVersion, and_(ClaimVersion.claim_id == Claim.id, ClaimVersion.version == Claim.version))
         .where(
-            ClaimMention.confirmed,
             Assessment.act == "question",
             within(Post.first_seen_at, period),
             ClaimMention.claim_id.not_in(corrections.public_ids(session)),

@@ -97,7 +97,7 @@ def public_ids(session: Session) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class Seen:
-    """How many posts were about a claim in as many days before its correction was published and since."""
+    """How many posts matched a claim in as many days before its correction was published and since."""
 
     days: int
     before: int
@@ -125,7 +125,6 @@ def seen(session: Session, at: datetime) -> dict[str, Seen]:
         select(ClaimMention.claim_id, Post.first_seen_at)
         .join(Post, Post.id == ClaimMention.post_id)
         .where(
-            ClaimMention.confirmed,
             ClaimMention.claim_id.in_(days),
             Post.first_seen_at >= min(told for told, _ in days.values()) - _LONGEST,
         )
