@@ -165,6 +165,7 @@ def _svg(chart: Any, height: int | None, width: int = WIDTH - 60) -> str:
 _LABELS = {"labelColor": SOFT, "labelFont": "Arimo", "labelFontSize": 11, "labelPadding": 6}
 _CONFIG: dict[str, Any] = {
     "font": "Arimo",
+    "aria": False,
     "axis": {**_LABELS, "gridColor": LINE, "domainColor": LINE, "tickColor": LINE},
     "axisX": {"grid": False},
     "header": {"labelColor": INK, "labelFont": "Arimo"},
