@@ -50,7 +50,7 @@ def weeks(rows: Sequence[Row], says: str, bars: str, line: str) -> Chart:
     ).transform_calculate(of=f"'{bars}'")  # fmt: skip
     path = base.transform_filter("isValid(datum.line)").encode(x=x, y=alt.Y("line:Q"))
     points = path.mark_point(filled=True, size=46).encode(color=alt.Color("of:N")).transform_calculate(of=f"'{line}'")
-    return Chart(_svg(drawn + path.mark_line(color=STRONG, strokeWidth=1.5) + points, 150), says)
+    return Chart(_svg(drawn + path.mark_line(color=STRONG, strokeWidth=1.5) + points, 104), says)
 
 
 def compared(rows: Sequence[Row], says: str, now: str, before: str) -> Chart:

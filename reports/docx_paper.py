@@ -104,13 +104,13 @@ def _number_pages(page: Any) -> None:
 
 
 def _state_head(made: Any, head: Letterhead, signed_on: date, number: str) -> None:
-    left, right = _two_columns(made, (70, 93))
+    left, right = _two_columns(made, (66, 97))
     if head.parent:
         _line(left, head.parent.upper(), 12.5)
     _line(left, head.shown_agency.upper(), 12.5, bold=True)
     _rule(left, 34)
     _line(left, f"Số: {number or '……'}/{head.sign}", 13)
-    _line(right, "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", 12.5, bold=True)
+    _line(right, "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", 12, bold=True)
     _line(right, "Độc lập - Tự do - Hạnh phúc", 13.5, bold=True)
     _rule(right, 58)
     _line(right, f"{head.place or '……'}, {long_day(signed_on)}", 13, italic=True)

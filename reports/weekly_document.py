@@ -26,7 +26,7 @@ from reports.words import (
 from reports.words import KINDS as SOURCE_KINDS
 from reports.words import VERDICTS
 
-_FIRST = 5  # claims on the first pages; all are in the annex
+_FIRST = 4  # claims on the first pages; all are in the annex
 
 
 def document(weekly: Weekly, note: str = "") -> Document:
