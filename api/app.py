@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
-from api import claim_routes, drift, explanations, hotline, policy, problems, routes, watch
+from api import claim_routes, drift, explanations, hotline, policy, problems, report_routes, routes, watch
 from api.auth import Who
 from api.desk import Desk
 from api.watch import Meters
@@ -56,6 +56,7 @@ def create_api(desk: Desk) -> FastAPI:
     app.include_router(drift.router)
     app.include_router(explanations.router)
     app.include_router(policy.router)
+    app.include_router(report_routes.router)
     app.include_router(hotline.router)
     app.include_router(watch.router)
 

@@ -15,6 +15,7 @@ from api.pictures import NoPicture
 from api.pipeline import NoSuchTask
 from api.policy import BadPolicy, NoneInForce, NoPolicy
 from api.region import NoSuchProvince
+from api.reports import NoCorrection, NoReport, NotTold
 from api.sources import NoSuchSource
 from review.errors import (
     CorrectionNeeded,
@@ -46,6 +47,9 @@ _STATUS: dict[type[Exception], int] = {
     NoneInForce: 404,
     BadPolicy: 422,
     NoTrainingScores: 404,
+    NoReport: 404,
+    NoCorrection: 404,
+    NotTold: 422,
     NotSignedIn: 401,
     MustChangePassword: 403,
     ForeignRequest: 403,
