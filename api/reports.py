@@ -78,10 +78,12 @@ def preview(session: Session, person: Person, period: str, at: datetime) -> Week
 def draft(desk: Desk, person: Person, period: str) -> int:
     """Make the next version of a report and return its number; raises `NoReport`, `NotTold`."""
     require(person, Action.LEAD)
-    kind, wanted = period_of(period)
+    _, wanted = period_of(period)
+    at = desk.clock()
+    with desk.records.read() as session:
+        data = _told(lambda: publishing.gather(session, wanted, at))
     with desk.records.write() as session:
-        row = _told(lambda: publishing.draft(session, kind, wanted, person.actor, desk.clock()))
-        return row.version
+        return publishing.keep(session, wanted, data, person.actor, at).version
 
 
 def publish(desk: Desk, person: Person, period: str, number: int, note: str) -> int:

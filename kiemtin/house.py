@@ -92,8 +92,10 @@ class House:
     def crew(self, queues: Iterable[TaskKind]) -> Crew:
         """Return the stations of some queues, with the model of the settings and the policy in force."""
         from kiemtin.work.crew import Crew
+        from kiemtin.work.weekly_draft import WeeklyDraft
 
-        return Crew(self.records, [self._station(kind) for kind in dict.fromkeys(queues)])
+        stations = [self._station(kind) for kind in dict.fromkeys(queues)]
+        return Crew(self.records, stations, [WeeklyDraft(self.records, self.settings.telling)])
 
     def _station(self, kind: TaskKind) -> Station:
         if kind == TaskKind.SCORE:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from reports import transparency, weekly
@@ -39,17 +39,23 @@ def move(current: ReportState, target: ReportState) -> ReportState:
     return target
 
 
-def draft(session: Session, kind: ReportKind, period: Period, actor: str, at: datetime) -> Report:
-    """Make the next version of a report from the records as they are now; raises `ReportError` for a time to come."""
+def gather(session: Session, period: Period, at: datetime) -> dict[str, Any]:
+    """Return the data of the report on a week or a quarter as the records are now; takes seconds, writes nothing.
+
+    Raises `ReportError` for a time to come.
+    """
     if period.begin > at:
         raise ReportError("Chưa tới kỳ này.")
-    data = _data(session, kind, period, at)
+    made = weekly.build(session, period, at) if period.is_week else transparency.build(session, period, at)
+    return made.model_dump(mode="json")
+
+
+def keep(session: Session, period: Period, data: dict[str, Any], actor: str, at: datetime) -> Report:
+    """Keep gathered data as the next version of a report, a draft."""
     lock(session, "reports")
+    kind = ReportKind.WEEKLY if period.is_week else ReportKind.TRANSPARENCY
     last = session.scalar(
-        select(Report.version)
-        .where(Report.kind == kind, Report.period == period.name)
-        .order_by(Report.version.desc())
-        .limit(1)
+        select(func.max(Report.version)).where(Report.kind == kind, Report.period == period.name)
     )
     row = Report(
         kind=kind, period=period.name, version=(last or 0) + 1, state=ReportState.DRAFT, data=data,
@@ -62,10 +68,7 @@ def draft(session: Session, kind: ReportKind, period: Period, actor: str, at: da
 
 
 def publish(session: Session, report_id: int, note: str, actor: str, at: datetime) -> Report:
-    """Publish a draft with the lead's own words; raises `ReportError`, also when its period is not over.
-
-    What was public of the period before stays readable as an older version.
-    """
+    """Publish the newest draft of a period that is over, with the lead's own words; raises `ReportError`."""
     row = _held(session, report_id)
     move(ReportState(row.state), ReportState.PUBLISHED)
     if at < named(row.period).end:
@@ -129,13 +132,6 @@ def digest(data: Mapping[str, Any]) -> str:
     """Return the SHA-256 (hex) of the canonical JSON of a report's data."""
     canonical = json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _data(session: Session, kind: ReportKind, period: Period, at: datetime) -> dict[str, Any]:
-    if (kind == ReportKind.WEEKLY) != period.is_week:
-        raise ReportError("Báo cáo tuần là của một tuần, báo cáo công khai là của một quý.")
-    made = weekly.build(session, period, at) if period.is_week else transparency.build(session, period, at)
-    return made.model_dump(mode="json")
 
 
 def _held(session: Session, report_id: int) -> Report:
