@@ -43,7 +43,8 @@ screenshot: $(VENV)/dev.stamp ## make the pictures of the README from a demo of 
 
 demo-report: setup ## write the weekly report of the sample site as .docx, .pdf and .html (OUT=DIR)
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && export KIEMTIN_DATA_DIR="$$folder" \
-	&& $(BIN)/kiemtin demo --no-serve >"$$folder/demo.log" && $(BIN)/kiemtin report demo --out "$(or $(OUT),demo-report)"
+	&& $(BIN)/kiemtin demo --no-serve >"$$folder/demo.log" && $(BIN)/kiemtin report weekly \
+	--week "$$(TZ=Asia/Ho_Chi_Minh date +%G-W%V)" --out "$(or $(OUT),demo-report)"
 
 lock: $(VENV)/dev.stamp ## write the versions that are installed and tested into requirements.lock
 	@$(BIN)/python -m pip freeze --exclude-editable --exclude kiemtin --exclude uv --exclude torch > requirements.lock

@@ -51,7 +51,10 @@ class ReportAnswer(BaseModel):
         by = row.published_by
         return cls(
             **values
-            | {"made_by": names.get(row.made_by, row.made_by), "published_by": names.get(by, by) if by else None}
+            | {
+                "made_by": names.get(row.made_by, row.made_by),
+                "published_by": names.get(by, by) if by else None,
+            }
         )
 
 
@@ -125,7 +128,9 @@ def trends_csv(
 ) -> PlainTextResponse:
     """Give the table of one chart as CSV."""
     found = trends(request, who, weeks)
-    write = {"claims": trending.claims_csv, "bursts": trending.bursts_csv, "sources": trending.sources_csv}[part]
+    write = {"claims": trending.claims_csv, "bursts": trending.bursts_csv, "sources": trending.sources_csv}[
+        part
+    ]
     return _csv(write(found), part)
 
 
@@ -201,9 +206,7 @@ def corrections(request: Request, who: Who) -> list[CorrectionAnswer]:
     with desk.records.read() as session:
         found = room.every_correction(session, who.person, desk.clock())
     return [
-        CorrectionAnswer(
-            **_texts(public.row), days=seen.days, seen_before=seen.before, seen_since=seen.since
-        )
+        CorrectionAnswer(**_texts(public.row), days=seen.days, seen_before=seen.before, seen_since=seen.since)
         for public, seen in found
     ]
 

@@ -115,7 +115,8 @@ class Settings(BaseSettings):
         " là theo địa chỉ của từng yêu cầu.",
     )
     report_form: Literal["state", "plain"] = Field(
-        "state", description="Mẫu báo cáo: state theo Nghị định 30/2020/NĐ-CP, plain cho tổ chức ngoài nhà nước."
+        "state",
+        description="Mẫu báo cáo: state theo Nghị định 30/2020/NĐ-CP, plain cho tổ chức ngoài nhà nước.",
     )
     report_parent: str = Field("", description="Cơ quan chủ quản, dòng đầu của báo cáo.")
     report_agency: str = Field("", description="Cơ quan ban hành báo cáo và đính chính.")

@@ -3,47 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from fastapi import FastAPI, Request, Response
+
+from api.desk import Desk
 from reports import correction_forms
-
-if TYPE_CHECKING:
-    from api.desk import Desk
+from review_ui.pages import public
 
 _STYLES = ("tokens.css", "desk.css", "report.css", "icon.svg", "icons.svg")
+_ROOT = "public/corrections"
 
 
 def write(desk: Desk, folder: Path) -> int:
     """Write every public page with what it shows under `folder`; return how many corrections there are.
 
-    The pages are those that the server gives, asked of it here; addresses in them stay absolute
-    (`/public/…`), so `folder` is to be the root of the web server.
+    The pages are those that the server gives; addresses in them begin with `/public/`, so `folder` is to be
+    the root of a web server. Without an address in the settings, feeds name this machine.
     """
-    from starlette.testclient import TestClient
-
-    from review_ui.app import create_app
-
     with desk.records.read() as session:
         ids = [one.row.claim_id for one in correction_forms.every(session, withdrawn=True)]
-    asked = TestClient(create_app(desk), base_url=desk.telling.base or "http://127.0.0.1")
-    for address, name in _pages(ids):
-        answer = asked.get(address)
-        answer.raise_for_status()
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(answer.content)
+    for name, answer in _answers(_request(desk), ids):
+        _put(folder / name, bytes(answer.body))
+    for style in _STYLES:
+        _put(folder / "static" / style, (files("review_ui") / "static" / style).read_bytes())
     return len(ids)
 
 
-def _pages(ids: list[str]) -> Iterator[tuple[str, str]]:
-    root = "public/corrections"
-    yield f"/{root}", f"{root}/index.html"
-    yield f"/{root}/feed.xml", f"{root}/feed.xml"
-    yield f"/{root}/review.jsonld", f"{root}/review.jsonld"
+def _request(desk: Desk) -> Request:
+    """Return a request such as a visitor makes under the public address."""
+    app = FastAPI()
+    app.state.desk = desk
+    base = urlsplit(desk.telling.base or "http://127.0.0.1")
+    return Request(
+        {
+            "type": "http", "method": "GET", "scheme": base.scheme, "path": f"/{_ROOT}", "query_string": b"",
+            "root_path": "", "headers": [(b"host", base.netloc.encode())], "app": app,
+        }
+    )  # fmt: skip
+
+
+def _answers(request: Request, ids: list[str]) -> Iterator[tuple[str, Response]]:
+    yield f"{_ROOT}/index.html", public.listing(request)
+    yield f"{_ROOT}/feed.xml", public.feed(request)
+    yield f"{_ROOT}/review.jsonld", public.reviews(request)
     for claim in ids:
-        yield f"/{root}/{claim}", f"{root}/{claim}/index.html"
-        for name in ("review.jsonld", "card.png", "message.txt", "spoken.txt"):
-            yield f"/{root}/{claim}/{name}", f"{root}/{claim}/{name}"
-    for name in _STYLES:
-        yield f"/static/{name}", f"static/{name}"
+        yield f"{_ROOT}/{claim}/index.html", public.one(request, claim)
+        yield f"{_ROOT}/{claim}/review.jsonld", public.review(request, claim)
+        yield f"{_ROOT}/{claim}/card.png", public.card(request, claim)
+        yield f"{_ROOT}/{claim}/message.txt", public.message(request, claim)
+        yield f"{_ROOT}/{claim}/spoken.txt", public.spoken(request, claim)
+
+
+def _put(target: Path, content: bytes) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)

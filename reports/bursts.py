@@ -31,9 +31,7 @@ def bursts(session: Session, period: Period, most: int = 10) -> list[Burst]:
     """
     begin = period.begin
     now = case((Post.first_seen_at >= begin, 1))
-    known = exists().where(
-        and_(ClaimMention.post_id == Post.id, ClaimMention.confirmed)
-    )
+    known = exists().where(and_(ClaimMention.post_id == Post.id, ClaimMention.confirmed))
     number = func.count(now).label("number")
     rows = session.execute(
         select(
@@ -55,7 +53,9 @@ def bursts(session: Session, period: Period, most: int = 10) -> list[Burst]:
     ids = [one[2] for one in chosen]
     cases = {
         row.cluster_id: (row.id, row.harm)
-        for row in session.execute(select(Case.cluster_id, Case.id, Case.harm).where(Case.cluster_id.in_(ids)))
+        for row in session.execute(
+            select(Case.cluster_id, Case.id, Case.harm).where(Case.cluster_id.in_(ids))
+        )
     }
     places: dict[int, list[str]] = {}
     for cluster_id, province in session.execute(

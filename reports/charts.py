@@ -49,7 +49,11 @@ def weeks(rows: Sequence[Row], says: str, bars: str, line: str) -> Chart:
         ),
     ).transform_calculate(of=f"'{bars}'")  # fmt: skip
     path = base.transform_filter("isValid(datum.line)").encode(x=x, y=alt.Y("line:Q"))
-    points = path.mark_point(filled=True, size=46).encode(color=alt.Color("of:N")).transform_calculate(of=f"'{line}'")
+    points = (
+        path.mark_point(filled=True, size=46)
+        .encode(color=alt.Color("of:N"))
+        .transform_calculate(of=f"'{line}'")
+    )
     return Chart(_svg(drawn + path.mark_line(color=STRONG, strokeWidth=1.5) + points, 104), says)
 
 
@@ -59,7 +63,12 @@ def compared(rows: Sequence[Row], says: str, now: str, before: str) -> Chart:
 
     order = [row["name"] for row in rows]
     long = [
-        {"name": row["name"], "of": of, "n": row[key], "said": "< 5" if row[key] is None else _grouped(row[key])}
+        {
+            "name": row["name"],
+            "of": of,
+            "n": row[key],
+            "said": "< 5" if row[key] is None else _grouped(row[key]),
+        }
         for row in rows
         for of, key in ((now, "now"), (before, "before"))
     ]
@@ -115,13 +124,17 @@ def heat(rows: Sequence[Row], says: str, across: Sequence[str], down: Sequence[s
         y=alt.Y("y:N", sort=list(down), axis=alt.Axis(title=None, ticks=False, domain=False, labelLimit=220)),
     )  # fmt: skip
     fields = base.mark_rect(stroke="#ffffff", strokeWidth=1).encode(
-        color=alt.Color("n:Q", scale=alt.Scale(domain=[0, max(1, most)], range=["#f4f5f6", "#4b5560"]), legend=None)
+        color=alt.Color(
+            "n:Q", scale=alt.Scale(domain=[0, max(1, most)], range=["#f4f5f6", "#4b5560"]), legend=None
+        )
     )
     numbers = base.mark_text(fontSize=10.5).encode(
         text="said:N",
         color=alt.condition(alt.datum.n > max(1, most) * 0.55, alt.value("#ffffff"), alt.value(INK)),
     )
-    return Chart(_svg(fields + numbers, 22 * max(1, len(down)), width=min(WIDTH - 230, 62 * max(1, len(across)))), says)
+    return Chart(
+        _svg(fields + numbers, 22 * max(1, len(down)), width=min(WIDTH - 230, 62 * max(1, len(across)))), says
+    )
 
 
 def stacked(rows: Sequence[Row], says: str, names: Sequence[str]) -> Chart:

@@ -120,7 +120,9 @@ def _newest(session: Session, claim_ids: Sequence[str]) -> dict[str, ClaimVersio
     return {row.claim_id: row for row in rows}
 
 
-def _spread(session: Session, claim_ids: Sequence[str], period: Period) -> dict[str, tuple[int, int, int, int]]:
+def _spread(
+    session: Session, claim_ids: Sequence[str], period: Period
+) -> dict[str, tuple[int, int, int, int]]:
     rows = session.execute(
         select(
             ClaimMention.claim_id,

@@ -62,14 +62,19 @@ def suggested(claim: Facts) -> Told:
     verdict = VERDICTS.get(claim.verdict, claim.verdict)
     wording, body = claim.wording.rstrip(". "), claim.correction.strip()
     first = body.split(". ")[0].rstrip(".")
-    head = f"Tin “{wording}” là {verdict}" if claim.verdict != "unproven" else f"Tin “{wording}” chưa có bằng chứng"
+    head = (
+        f"Tin “{wording}” là {verdict}"
+        if claim.verdict != "unproven"
+        else f"Tin “{wording}” chưa có bằng chứng"
+    )
     source = f" Nguồn: {claim.source_name}."
     room = SMS - len(source) - 1
     short = f"{head}. {first}."
     return Told(
         headline=f"{head}.",
         body=body,
-        short=(short if len(short) <= room else f"{textwrap.shorten(short, room - 1, placeholder='…')}") + source,
+        short=(short if len(short) <= room else f"{textwrap.shorten(short, room - 1, placeholder='…')}")
+        + source,
         spoken=f"Thông báo đính chính. Trên mạng có tin nói rằng: {wording}. Thông tin này {_spoken(claim.verdict)}. {body}"
         f" Theo {claim.source_name}. Bà con không chia sẻ tin chưa kiểm chứng. Xin nhắc lại: {first}.",
     )
@@ -92,7 +97,9 @@ def claim_review(found: Sequence[Public], base: str, agency: str) -> str:
 
 def _review(public: Public, base: str, agency: str) -> dict[str, Any]:
     # What is published says no more than the page: no other ways to say the claim, no note on how it was checked.
-    facts = replace(public.claim, correction=public.row.body, paraphrases=(), note="", english="", retired=False)
+    facts = replace(
+        public.claim, correction=public.row.body, paraphrases=(), note="", english="", retired=False
+    )
     review = to_review(facts)
     return review | {
         "url": address(base, public.row.claim_id),
@@ -101,7 +108,8 @@ def _review(public: Public, base: str, agency: str) -> dict[str, Any]:
         "datePublished": public.first_at.date().isoformat(),
         "dateModified": public.row.at.date().isoformat(),
         "creativeWorkStatus": "Obsolete" if public.withdrawn else "Published",
-        "citation": {"@type": "CreativeWork", "name": facts.source_name} | ({"url": facts.source_url} if facts.source_url else {}),
+        "citation": {"@type": "CreativeWork", "name": facts.source_name}
+        | ({"url": facts.source_url} if facts.source_url else {}),
     }
 
 
@@ -114,7 +122,7 @@ def rss(found: Sequence[Public], base: str, agency: str) -> str:
         '<?xml version="1.0" encoding="UTF-8"?>\n<rss version="2.0" xmlns:atom="http://www.w3.org/2005/Atom"><channel>'
         f"<title>{name}</title><link>{home}</link><language>vi</language>"
         f"<description>{name}</description>"
-        f"<atom:link href={quoteattr(base + '/public/corrections/feed.xml')} rel=\"self\" type=\"application/rss+xml\"/>"
+        f'<atom:link href={quoteattr(base + "/public/corrections/feed.xml")} rel="self" type="application/rss+xml"/>'
         f"{items}</channel></rss>\n"
     )
 
@@ -158,7 +166,14 @@ def card_svg(public: Public, agency: str) -> str:
         right,
         f'<rect x="0" y="{CARD - 120}" width="{CARD}" height="120" fill="#eef2f1"/>',
         _text(textwrap.shorten(source, 62, placeholder="…"), 70, CARD - 72, 28, fill="#333333"),
-        _text(f"{agency or 'Kiểm Tin'} · {row.at.strftime('%d/%m/%Y')}", 70, CARD - 32, 28, bold=True, fill="#0b6b63"),
+        _text(
+            f"{agency or 'Kiểm Tin'} · {row.at.strftime('%d/%m/%Y')}",
+            70,
+            CARD - 32,
+            28,
+            bold=True,
+            fill="#0b6b63",
+        ),
     ]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{CARD}" height="{CARD}" viewBox="0 0 {CARD} {CARD}">'
@@ -172,7 +187,9 @@ def _lines(
     """Return a text broken into lines of at most `across` letters, the last with an ellipsis, and where it ends."""
     wrapped = textwrap.wrap(text, across, max_lines=most, placeholder=" …")
     step = round(size * 1.35)
-    drawn = "".join(_text(line, x, y + i * step, size, bold=bold, fill=fill) for i, line in enumerate(wrapped))
+    drawn = "".join(
+        _text(line, x, y + i * step, size, bold=bold, fill=fill) for i, line in enumerate(wrapped)
+    )
     return drawn, y + len(wrapped) * step - 10
 
 
@@ -183,9 +200,14 @@ def _text(text: str, x: int, y: int, size: int, *, bold: bool = False, fill: str
 
 def _with_claims(session: Session, rows: Sequence[Correction]) -> list[Public]:
     wanted = [row.claim_version_id for row in rows]
-    claims = {row.id: facts_of(row) for row in session.scalars(select(ClaimVersion).where(ClaimVersion.id.in_(wanted)))}
+    claims = {
+        row.id: facts_of(row)
+        for row in session.scalars(select(ClaimVersion).where(ClaimVersion.id.in_(wanted)))
+    }
     first = {
         found.claim_id: found.at
-        for found in session.execute(select(Correction.claim_id, Correction.at).where(Correction.version == 1))
+        for found in session.execute(
+            select(Correction.claim_id, Correction.at).where(Correction.version == 1)
+        )
     }
     return [Public(row, claims[row.claim_version_id], first[row.claim_id]) for row in rows]

@@ -103,7 +103,13 @@ def _weeks(session: Session, at: datetime) -> list[DashboardWeek]:
     ):
         outcomes[which][outcome] = decided
     return [
-        DashboardWeek(name=one.name, monday=one.first, posts=judged[i].posts, opened=opened.get(i, 0), outcomes=outcomes[i])
+        DashboardWeek(
+            name=one.name,
+            monday=one.first,
+            posts=judged[i].posts,
+            opened=opened.get(i, 0),
+            outcomes=outcomes[i],
+        )
         for i, one in enumerate(periods)
     ]
 
@@ -179,7 +185,9 @@ def outcomes_chart(found: Dashboard) -> Chart:
         for week in found.weeks
         for one in OUTCOMES
     ]
-    says = ", ".join(f"{OUTCOMES[one]} {sum(week.outcomes.get(one, 0) for week in found.weeks)}" for one in OUTCOMES)
+    says = ", ".join(
+        f"{OUTCOMES[one]} {sum(week.outcomes.get(one, 0) for week in found.weeks)}" for one in OUTCOMES
+    )
     return charts.stacked(rows, says, tuple(OUTCOMES.values()))
 
 

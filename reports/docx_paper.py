@@ -75,7 +75,9 @@ def _set_up(made: Any, document: Document, signed_on: date) -> None:
     properties = made.core_properties
     properties.title, properties.author, properties.language = document.title, "", "vi-VN"
     # The same report is the same bytes, whenever it is written.
-    properties.created = properties.modified = datetime(signed_on.year, signed_on.month, signed_on.day, tzinfo=UTC)
+    properties.created = properties.modified = datetime(
+        signed_on.year, signed_on.month, signed_on.day, tzinfo=UTC
+    )
 
 
 @cache
@@ -225,7 +227,9 @@ def _two_columns(made: Any, widths: tuple[float, float]) -> tuple[Any, Any]:
     return table.rows[0].cells
 
 
-def _line(cell: Any, text: str, size: float, *, bold: bool = False, italic: bool = False, middle: bool = True) -> None:
+def _line(
+    cell: Any, text: str, size: float, *, bold: bool = False, italic: bool = False, middle: bool = True
+) -> None:
     from docx.enum.text import WD_ALIGN_PARAGRAPH
 
     first = cell.paragraphs[0]
@@ -250,7 +254,14 @@ def _rule(place: Any, percent: int) -> None:
 
 
 def _paragraph(
-    made: Any, text: str, *, size: float, bold: bool = False, italic: bool = False, middle: bool = False, before: int = 0
+    made: Any,
+    text: str,
+    *,
+    size: float,
+    bold: bool = False,
+    italic: bool = False,
+    middle: bool = False,
+    before: int = 0,
 ) -> None:
     from docx.enum.text import WD_ALIGN_PARAGRAPH
     from docx.shared import Pt

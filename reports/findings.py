@@ -11,7 +11,14 @@ _MANY = 5
 
 def findings(weekly: Weekly) -> list[str]:
     """Return three to six sentences, the most important first. The last is always on protected speech."""
-    told = [_volume(weekly), *_risen(weekly), *_new(weekly), *_asked(weekly), _done(weekly), *_sources(weekly)]
+    told = [
+        _volume(weekly),
+        *_risen(weekly),
+        *_new(weekly),
+        *_asked(weekly),
+        _done(weekly),
+        *_sources(weekly),
+    ]
     return [*told[:6], _protected(weekly)]
 
 
@@ -29,7 +36,11 @@ def _volume(weekly: Weekly) -> str:
 
 
 def _risen(weekly: Weekly) -> list[str]:
-    risen = [line for line in weekly.claims if (line.now or 0) >= _MANY and (line.now or 0) > 1.5 * (line.before or 0)]
+    risen = [
+        line
+        for line in weekly.claims
+        if (line.now or 0) >= _MANY and (line.now or 0) > 1.5 * (line.before or 0)
+    ]
     if not risen:
         return [_leading(weekly.claims[0])] if weekly.claims else []
     line = max(risen, key=lambda one: (one.now or 0) - (one.before or 0))
@@ -82,7 +93,5 @@ def _sources(weekly: Weekly) -> list[str]:
 def _protected(weekly: Weekly) -> str:
     found = weekly.quality.false_flags
     if found.value is None:
-        return (
-            "Phát ngôn được bảo vệ bị gắn cờ nhầm: chưa đo được, vì chưa có ca gắn cờ nào được quyết định trong tuần."
-        )
+        return "Phát ngôn được bảo vệ bị gắn cờ nhầm: chưa đo được, vì chưa có ca gắn cờ nào được quyết định trong tuần."
     return f"Phát ngôn được bảo vệ bị gắn cờ nhầm: {interval(found)}."

@@ -34,7 +34,9 @@ def enclosed(row: Report, telling: Telling, note: str, at: datetime) -> list[Att
     return [Attachment(f"kiem-tin-{row.period}.pdf", "application/pdf", content)]
 
 
-def tell_published(session: Session, row: Report, telling: Telling, files: list[Attachment], at: datetime) -> int:
+def tell_published(
+    session: Session, row: Report, telling: Telling, files: list[Attachment], at: datetime
+) -> int:
     """Owe everyone the news of a published weekly report; return how many are told."""
     if row.kind != ReportKind.WEEKLY:
         return 0
@@ -55,7 +57,15 @@ def tell_drafted(session: Session, row: Report, telling: Telling, at: datetime) 
         f"{_where(row, telling)}\n"
     )
     for address in leads:
-        owe(session, Channel.EMAIL, address, f"Dự thảo báo cáo {row.period} chờ công bố", text, kind="report", at=at)
+        owe(
+            session,
+            Channel.EMAIL,
+            address,
+            f"Dự thảo báo cáo {row.period} chờ công bố",
+            text,
+            kind="report",
+            at=at,
+        )
     return len(leads)
 
 
@@ -69,4 +79,8 @@ def _text(row: Report, telling: Telling) -> str:
 
 
 def _where(row: Report, telling: Telling) -> str:
-    return f"Xem tại {telling.base}/reports/{row.period}" if telling.base else f"Xem ở trang Báo cáo, {row.period}."
+    return (
+        f"Xem tại {telling.base}/reports/{row.period}"
+        if telling.base
+        else f"Xem ở trang Báo cáo, {row.period}."
+    )

@@ -15,10 +15,15 @@ def outside(weekly: Weekly) -> Weekly:
     return weekly.model_copy(
         update={
             "inside": False,
-            **{name: _change(getattr(weekly, name)) for name in ("posts", "flagged", "uncertain", "protected")},
+            **{
+                name: _change(getattr(weekly, name))
+                for name in ("posts", "flagged", "uncertain", "protected")
+            },
             "unscored": _count(weekly.unscored),
             "weeks": [
-                week.model_copy(update={name: _count(getattr(week, name)) for name in ("posts", "flagged", "decided")})
+                week.model_copy(
+                    update={name: _count(getattr(week, name)) for name in ("posts", "flagged", "decided")}
+                )
                 for week in weekly.weeks
             ],
             "harms": _harms(weekly.harms),
@@ -27,7 +32,15 @@ def outside(weekly: Weekly) -> Weekly:
                     update={
                         **{
                             name: _count(getattr(line, name))
-                            for name in ("now", "before", "sources", "provinces", "asking", "refuting", "firm")
+                            for name in (
+                                "now",
+                                "before",
+                                "sources",
+                                "provinces",
+                                "asking",
+                                "refuting",
+                                "firm",
+                            )
                         },
                         "weeks": [_count(number) for number in line.weeks],
                     }
@@ -39,12 +52,17 @@ def outside(weekly: Weekly) -> Weekly:
                 update={
                     "questions": _count(voids.questions),
                     "unanswered": _count(voids.unanswered),
-                    "claims": [one.model_copy(update={"questions": _count(one.questions)}) for one in voids.claims],
+                    "claims": [
+                        one.model_copy(update={"questions": _count(one.questions)}) for one in voids.claims
+                    ],
                 }
             ),
             "work": work.model_copy(
                 update={
-                    **{name: _change(getattr(work, name)) for name in ("opened", "decided", "escalated", "corrections")},
+                    **{
+                        name: _change(getattr(work, name))
+                        for name in ("opened", "decided", "escalated", "corrections")
+                    },
                     "outcomes": _outcomes(work.outcomes, work.decided),
                     "waiting": _count(work.waiting),
                     "referrals": _outcomes(work.referrals, None),
@@ -76,7 +94,9 @@ def _change(two: Change) -> Change:
 
 def _estimate(found: Estimate) -> Estimate:
     """Return an estimate without the number found where it is small; its interval stays, for it must be shown."""
-    return found.model_copy(update={"found": None}) if found.found is not None and small(found.found) else found
+    return (
+        found.model_copy(update={"found": None}) if found.found is not None and small(found.found) else found
+    )
 
 
 def _harms(lines: Sequence[HarmLine]) -> list[HarmLine]:
@@ -86,7 +106,9 @@ def _harms(lines: Sequence[HarmLine]) -> list[HarmLine]:
 
 def _outcomes(lines: Sequence[OutcomeLine], total: Change | None) -> list[OutcomeLine]:
     now, before = _both([(line.outcome, line.now, line.before) for line in lines], total)
-    return [OutcomeLine(outcome=one.outcome, now=now[one.outcome], before=before[one.outcome]) for one in lines]
+    return [
+        OutcomeLine(outcome=one.outcome, now=now[one.outcome], before=before[one.outcome]) for one in lines
+    ]
 
 
 def _both(

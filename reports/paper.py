@@ -93,7 +93,9 @@ def _style(*, embedded: bool) -> str:
 
 def _face(family: str, name: str, weight: str, slope: str, *, embedded: bool) -> str:
     path = Path(FONTS) / f"{name}.ttf"
-    data = f"data:font/ttf;base64,{base64.b64encode(path.read_bytes()).decode()}" if embedded else path.as_uri()
+    data = (
+        f"data:font/ttf;base64,{base64.b64encode(path.read_bytes()).decode()}" if embedded else path.as_uri()
+    )
     return f"@font-face {{ font-family: {family}; font-weight: {weight}; font-style: {slope}; src: url({data}); }}\n"
 
 

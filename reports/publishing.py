@@ -34,7 +34,11 @@ class ReportError(Exception):
 def move(current: ReportState, target: ReportState) -> ReportState:
     """Return `target`; raises `ReportError` when a report in `current` may not go there."""
     if target not in MOVES[current]:
-        words = {ReportState.DRAFT: "bản dự thảo", ReportState.PUBLISHED: "bản đã công bố", ReportState.WITHDRAWN: "bản đã rút"}
+        words = {
+            ReportState.DRAFT: "bản dự thảo",
+            ReportState.PUBLISHED: "bản đã công bố",
+            ReportState.WITHDRAWN: "bản đã rút",
+        }
         raise ReportError(f"Báo cáo này là {words[current]}, không thành {words[target]} được.")
     return target
 
@@ -74,7 +78,9 @@ def publish(session: Session, report_id: int, note: str, actor: str, at: datetim
     if at < named(row.period).end:
         raise ReportError("Kỳ này chưa kết thúc: chờ hết kỳ rồi lập lại và công bố.")
     newer = session.scalar(
-        select(Report.id).where(Report.kind == row.kind, Report.period == row.period, Report.version > row.version)
+        select(Report.id).where(
+            Report.kind == row.kind, Report.period == row.period, Report.version > row.version
+        )
     )
     if newer is not None:
         raise ReportError("Đã có bản mới hơn: hãy xem bản đó.")

@@ -29,24 +29,22 @@ def sources(session: Session, now: Period, before: Period, at: datetime) -> list
         .group_by(Post.source_id, number)
     ):
         posts.setdefault(source, [0, 0])[which] = count
-    failures = dict(
-        session.execute(
+    failures = {
+        row[0]: row[1]
+        for row in session.execute(
             select(Run.source_id, func.count())
             .where(Run.state == RunState.FAILED, within(Run.started_at, now))
             .group_by(Run.source_id)
         )
-        .tuples()
-        .all()
-    )
-    done = dict(
-        session.execute(
+    }
+    done = {
+        row[0]: row[1]
+        for row in session.execute(
             select(Run.source_id, func.max(Run.finished_at))
             .where(Run.state == RunState.DONE)
             .group_by(Run.source_id)
         )
-        .tuples()
-        .all()
-    )
+    }
     until = min(at, now.end)
     lines = [
         SourceLine(

@@ -126,7 +126,9 @@ def _blocks(data: Transparency) -> Iterator[Block]:
         )
     )
     yield Heading("Quyết định của người duyệt")
-    yield _table("Ca theo kết quả", "Kết quả", [(OUTCOMES.get(one.key, one.key), one.number) for one in data.outcomes])
+    yield _table(
+        "Ca theo kết quả", "Kết quả", [(OUTCOMES.get(one.key, one.key), one.number) for one in data.outcomes]
+    )
     yield Para(
         "Chuyển công an chỉ áp dụng cho tội xâm hại con người (lừa đảo, thuốc giả hoặc nguy hiểm, mạo danh trục lợi,"
         " kích động bạo lực), qua hai người phê duyệt; nói sai thôi thì không bao giờ bị chuyển."
@@ -147,14 +149,26 @@ def _blocks(data: Transparency) -> Iterator[Block]:
         )
     )
     yield Heading("Ca theo tác hại, bài theo hành vi lời nói")
-    yield _table("Ca mới mở, theo tác hại có khả năng nhất", "Tác hại", [(label(one.key), one.number) for one in data.harms])
-    yield _table("Bài, theo hành vi lời nói mà máy nhận ra", "Hành vi", [(label(one.key), one.number) for one in data.acts])
+    yield _table(
+        "Ca mới mở, theo tác hại có khả năng nhất",
+        "Tác hại",
+        [(label(one.key), one.number) for one in data.harms],
+    )
+    yield _table(
+        "Bài, theo hành vi lời nói mà máy nhận ra",
+        "Hành vi",
+        [(label(one.key), one.number) for one in data.acts],
+    )
     yield Heading("Lưu trữ và tra cứu")
-    yield _table("Ghi trong nhật ký kiểm toán", "Việc", [(_LOGGED[one.key], one.number) for one in data.logged])
+    yield _table(
+        "Ghi trong nhật ký kiểm toán", "Việc", [(_LOGGED[one.key], one.number) for one in data.logged]
+    )
 
 
 def _table(caption: str, head: str, rows: list[tuple[str, Count]]) -> Table:
-    return Table(caption, (head, "Số"), tuple((name, count(number)) for name, number in rows), frozenset({1}), (75, 25))
+    return Table(
+        caption, (head, "Số"), tuple((name, count(number)) for name, number in rows), frozenset({1}), (75, 25)
+    )
 
 
 def to_csv(data: Transparency) -> str:
@@ -174,5 +188,3 @@ def to_csv(data: Transparency) -> str:
             value = getattr(found, key)
             writer.writerow((name, key, "" if value is None else round(value, 4)))
     return kept.getvalue()
-
-

@@ -103,7 +103,9 @@ def spread(session: Session, claim_id: str, at: datetime, weeks: int = 26) -> Sp
         for p, q, r, s in (rows.get(i, (0, 0, 0, 0)),)
     ]
     return Spread(
-        claim_id=claim_id, weeks=told, told=[row.at for row in reversed(corrections.versions(session, claim_id))]
+        claim_id=claim_id,
+        weeks=told,
+        told=[row.at for row in reversed(corrections.versions(session, claim_id))],
     )
 
 
@@ -140,7 +142,12 @@ def heat_chart(found: Trends) -> Chart:
     harms = [harm for harm in models.labels().harms if any(harm in one.harms for one in found.sources)]
     shown = found.sources[:SOURCES]
     rows = [
-        {"x": label(harm), "y": one.source, "n": one.harms.get(harm, 0), "said": str(one.harms.get(harm, "") or "")}
+        {
+            "x": label(harm),
+            "y": one.source,
+            "n": one.harms.get(harm, 0),
+            "said": str(one.harms.get(harm, "") or ""),
+        }
         for one in shown
         for harm in harms
     ]
@@ -170,14 +177,18 @@ def claims_csv(found: Trends) -> str:
 
 def bursts_csv(found: Trends) -> str:
     """Return what emerges as CSV."""
-    rows = [(b.cluster_id, b.case_id or "", b.harm or "", b.posts, b.sources, b.expected) for b in found.bursts]
+    rows = [
+        (b.cluster_id, b.case_id or "", b.harm or "", b.posts, b.sources, b.expected) for b in found.bursts
+    ]
     return to_csv(("cluster", "case", "harm", "posts", "sources", "expected"), rows)
 
 
 def sources_csv(found: Trends) -> str:
     """Return sources by harm as CSV."""
     harms = models.labels().harms
-    return to_csv(("source", *harms), [(one.source, *(one.harms.get(h, 0) for h in harms)) for one in found.sources])
+    return to_csv(
+        ("source", *harms), [(one.source, *(one.harms.get(h, 0) for h in harms)) for one in found.sources]
+    )
 
 
 def spread_csv(found: Spread) -> str:
@@ -192,7 +203,9 @@ def to_csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     writer = csv.writer(kept, lineterminator="\n")
     writer.writerow(head)
     for row in rows:
-        writer.writerow([f"'{v}" if isinstance(v, str) and v[:1] in {"=", "+", "-", "@", "\t"} else v for v in row])
+        writer.writerow(
+            [f"'{v}" if isinstance(v, str) and v[:1] in {"=", "+", "-", "@", "\t"} else v for v in row]
+        )
     return kept.getvalue()
 
 

@@ -27,7 +27,8 @@ _EMPTY = frozenset(
     dau day de den di dieu do doi duoc e em gi gia giup hay het hoi ho i im k khi khong khi ko la lam lai len
     luc luon ma mai minh moi mong mot muon m n nao nay ne neu ngay nghe nguoi nha nhe nhi nhieu nhu nhung no o
     oi phai qua quan r ra rang rat roi sao se sau so ta tai tat the theo them thi thay thoi toi trong truoc tu
-    tuc u va vao vay vi viec voi vs xem xin y ad mn mng cam on nhan loi tra tu van thac mac bac chi thong tin
+    tuc u va vao vay vi viec voi vs xem xin y ad mn mng cam on loi tra tu van thac mac bac chi thong tin
+    hom bua sang chieu dem tuan thang nam gio
     """.split()
 )
 _ANSWERS = ("debunk", "advice", "news")
@@ -40,7 +41,9 @@ def voids(session: Session, period: Period, most: int = 6) -> Voids:
     words that at least five posts share.
     """
     asked = and_(Assessment.act == "question", Assessment.about >= 0.5, within(Post.first_seen_at, period))
-    questions = session.scalar(select(func.count()).select_from(Post).join(Assessment, PRESENT).where(asked)) or 0
+    questions = (
+        session.scalar(select(func.count()).select_from(Post).join(Assessment, PRESENT).where(asked)) or 0
+    )
     unanswered = and_(asked, ~_known(), Post.key.not_in(_answered(period)))
     rows = session.execute(
         select(Post.text, Post.source_id)
@@ -49,7 +52,10 @@ def voids(session: Session, period: Period, most: int = 6) -> Voids:
         .order_by(Post.id.desc())
         .limit(MOST_READ)
     ).all()
-    left = session.scalar(select(func.count()).select_from(Post).join(Assessment, PRESENT).where(unanswered)) or 0
+    left = (
+        session.scalar(select(func.count()).select_from(Post).join(Assessment, PRESENT).where(unanswered))
+        or 0
+    )
     return Voids(
         questions=questions,
         unanswered=left,
@@ -66,7 +72,8 @@ def topics(posts: list[tuple[str, int]], most: int) -> list[Topic]:
         counted = Counter(folded for pairs, _ in left for folded in pairs)
         if not counted:
             break
-        pair = min(counted, key=lambda one: (-counted[one], one))
+        # Of pairs that as many share, the first of the text.
+        pair = max(counted, key=lambda one: counted[one])
         if counted[pair] < SHARED_BY:
             break
         theirs = [(pairs, source) for pairs, source in left if pair in pairs]
@@ -113,9 +120,7 @@ def _answered(period: Period) -> ColumnElement[str]:
     return (
         select(answer.parent)
         .join(Assessment, Assessment.id == answer.assessment_id)
-        .where(
-            answer.parent.is_not(None), answer.first_seen_at >= period.begin, Assessment.act.in_(_ANSWERS)
-        )
+        .where(answer.parent.is_not(None), answer.first_seen_at >= period.begin, Assessment.act.in_(_ANSWERS))
         .scalar_subquery()
     )
 

@@ -70,7 +70,8 @@ def _figure(name: str, two: Change) -> Figure:
 
 def _weeks_chart(weekly: Weekly) -> Picture:
     rows = [
-        {"week": week.first.strftime("%d/%m"), "bars": week.flagged, "line": week.decided} for week in weekly.weeks
+        {"week": week.first.strftime("%d/%m"), "bars": week.flagged, "line": week.decided}
+        for week in weekly.weeks
     ]
     last = weekly.weeks[-1]
     says = f"Tuần này {count(last.flagged)} bài bị gắn cờ, {count(last.decided)} ca được quyết định; mười hai tuần ở Phụ lục 4."
@@ -147,7 +148,10 @@ def _voids(weekly: Weekly) -> Iterator[Block]:
     )
     if voids.topics:
         yield Bullets(
-            tuple(f"“{one.words}”: {count(one.questions)} câu hỏi, {count(one.sources)} nguồn." for one in voids.topics)
+            tuple(
+                f"“{one.words}”: {count(one.questions)} câu hỏi, {count(one.sources)} nguồn."
+                for one in voids.topics
+            )
         )
     elif voids.unanswered != 0:
         yield Para("Không có chuyện nào được từ năm người cùng hỏi.")
@@ -158,7 +162,11 @@ def _voids(weekly: Weekly) -> Iterator[Block]:
 
 def _quality(weekly: Weekly) -> Iterator[Block]:
     quality = weekly.quality
-    before = f" Tuần trước: {interval(quality.false_flags_before)}." if quality.false_flags_before.value is not None else ""
+    before = (
+        f" Tuần trước: {interval(quality.false_flags_before)}."
+        if quality.false_flags_before.value is not None
+        else ""
+    )
     yield Para(f"**Phát ngôn được bảo vệ bị gắn cờ nhầm: {interval(quality.false_flags)}.**{before}")
     told = [
         f"Trong các ca bị gắn cờ đã quyết định, người duyệt xác định là phát ngôn được bảo vệ: {interval(quality.wrong_flags)}.",
@@ -183,7 +191,11 @@ def _certainty(weekly: Weekly) -> Iterator[Block]:
         else:
             said += "Nguồn nào cũng đọc được và có bài như thường."
         yield Para(said)
-    unscored = f" {count(weekly.unscored)} bài của tuần chưa được chấm khi lập báo cáo." if weekly.unscored != 0 else ""
+    unscored = (
+        f" {count(weekly.unscored)} bài của tuần chưa được chấm khi lập báo cáo."
+        if weekly.unscored != 0
+        else ""
+    )
     yield Para(
         "Số bài là số bài trong các nguồn đã khai báo, không phải trên toàn mạng. Bài bị gắn cờ là do máy xếp để"
         " người xem trước, không phải kết luận; khớp với tuyên bố là khớp về chủ đề, gồm cả bài hỏi và bài bác tin."
@@ -196,7 +208,9 @@ def _annexes(weekly: Weekly) -> Iterator[Block]:
     yield Heading("Phụ lục 1. Bài theo tác hại")
     if weekly.harms:
         rows = [{"name": label(one.harm), "now": one.now, "before": one.before} for one in weekly.harms]
-        says = "; ".join(f"{label(one.harm)} {count(one.now)}, tuần trước {count(one.before)}" for one in weekly.harms)
+        says = "; ".join(
+            f"{label(one.harm)} {count(one.now)}, tuần trước {count(one.before)}" for one in weekly.harms
+        )
         yield Picture(
             charts.compared(rows, says, "Tuần này", "Tuần trước"),
             "Hình 2. Bài trong các ca, theo tác hại có khả năng nhất (một ca chỉ tính một tác hại)",
@@ -228,7 +242,13 @@ def _annexes(weekly: Weekly) -> Iterator[Block]:
         "Số liệu của Hình 1",
         ("Tuần", "Từ ngày", "Bài thu thập", "Bài bị gắn cờ", "Ca đã quyết định"),
         tuple(
-            (one.name, one.first.strftime("%d/%m/%Y"), count(one.posts), count(one.flagged), count(one.decided))
+            (
+                one.name,
+                one.first.strftime("%d/%m/%Y"),
+                count(one.posts),
+                count(one.flagged),
+                count(one.decided),
+            )
             for one in weekly.weeks
         ),
         frozenset({2, 3, 4}),
@@ -272,5 +292,3 @@ def _method(weekly: Weekly) -> Iterator[str]:
 
 def _foot(weekly: Weekly) -> str:
     return f"Lập từ hệ thống Kiểm Tin lúc {moment(weekly.made_at)}. Không chứa tên hay tài khoản của người viết bài."
-
-

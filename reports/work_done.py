@@ -28,7 +28,9 @@ def work(session: Session, now: Period, before: Period, at: datetime) -> Work:
     """Return what was done in a period and the one before; what waits is as it is `at` that moment."""
     two = [before, now]
     both = spanning(two)
-    opened = _two(session, select(numbered(Case.opened_at, two), func.count()).where(within(Case.opened_at, both)))
+    opened = _two(
+        session, select(numbered(Case.opened_at, two), func.count()).where(within(Case.opened_at, both))
+    )
     outcomes = {outcome: [0, 0] for outcome in Outcome}
     for outcome, which, number in session.execute(
         select(Decision.outcome, numbered(Decision.at, two), func.count())
@@ -42,7 +44,9 @@ def work(session: Session, now: Period, before: Period, at: datetime) -> Work:
             Activity.what == "escalated", within(Activity.at, both)
         ),
     )
-    told = _two(session, select(numbered(Correction.at, two), func.count()).where(within(Correction.at, both)))
+    told = _two(
+        session, select(numbered(Correction.at, two), func.count()).where(within(Correction.at, both))
+    )
     hours = medians(
         session,
         select(numbered(Decision.at, two).label("key"), seconds_between(Case.opened_at, Decision.at).label("value"))

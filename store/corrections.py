@@ -111,9 +111,7 @@ def seen(session: Session, at: datetime) -> dict[str, Seen]:
     compared; on a day it was published the time since is not yet over.
     """
     first = (
-        select(Correction.claim_id, Correction.at.label("told_at"))
-        .where(Correction.version == 1)
-        .subquery()
+        select(Correction.claim_id, Correction.at.label("told_at")).where(Correction.version == 1).subquery()
     )
     days = {
         row.claim_id: (row.told_at, min(28, max(1, (at - row.told_at).days)))
@@ -149,7 +147,13 @@ def _newest() -> Select[Correction]:
 
 
 def _add(
-    session: Session, claim: ClaimVersion, told: Told, state: CorrectionState, actor: str, reason: str, at: datetime
+    session: Session,
+    claim: ClaimVersion,
+    told: Told,
+    state: CorrectionState,
+    actor: str,
+    reason: str,
+    at: datetime,
 ) -> Correction:
     lock(session, "corrections")
     last = newest(session, claim.claim_id)

@@ -41,7 +41,9 @@ def register(app: typer.Typer) -> None:
 
 def weekly(
     out: Folder,
-    week: Annotated[str, typer.Option(help="Tuần, như 2026-W47; trống là tuần trước.", show_default=False)] = "",
+    week: Annotated[
+        str, typer.Option(help="Tuần, như 2026-W47; trống là tuần trước.", show_default=False)
+    ] = "",
     number: Annotated[str, typer.Option(help="Số của văn bản.", show_default=False)] = "",
     audience: Annotated[Audience, typer.Option(help="Bản nội bộ, hay bản gửi ra ngoài.")] = Audience.INSIDE,
 ) -> None:
@@ -58,13 +60,17 @@ def weekly(
         rows = publishing.versions(session, ReportKind.WEEKLY, period)
         row = next((one for one in rows if one.state == ReportState.PUBLISHED), None)
         data = publishing.weekly_of(row) if row else building.build(session, period, at)
-    made = weekly_document.document(outside(data) if audience == Audience.OUTSIDE else data, row.note if row else "")
+    made = weekly_document.document(
+        outside(data) if audience == Audience.OUTSIDE else data, row.note if row else ""
+    )
     _write(house, out, f"bao-cao-tuan-{period.name}", made, (row.published_at if row else None) or at, number)
 
 
 def transparency(
     out: Folder,
-    quarter: Annotated[str, typer.Option(help="Quý, như 2026-Q4; trống là quý trước.", show_default=False)] = "",
+    quarter: Annotated[
+        str, typer.Option(help="Quý, như 2026-Q4; trống là quý trước.", show_default=False)
+    ] = "",
 ) -> None:
     """Ghi báo cáo minh bạch của một quý thành .docx, .pdf, .html và .csv."""
     from reports import transparency as building
@@ -80,7 +86,9 @@ def transparency(
 
 
 def draft(
-    week: Annotated[str, typer.Option(help="Tuần, như 2026-W47; trống là tuần trước.", show_default=False)] = "",
+    week: Annotated[
+        str, typer.Option(help="Tuần, như 2026-W47; trống là tuần trước.", show_default=False)
+    ] = "",
 ) -> None:
     """Lập dự thảo báo cáo tuần để trưởng nhóm xem và công bố, và báo cho trưởng nhóm."""
     from reports import mailing, publishing

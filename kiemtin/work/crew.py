@@ -36,9 +36,7 @@ class Crew:
     `duties` fall to one crew of the whole installation at a time.
     """
 
-    def __init__(
-        self, records: Records, stations: Sequence[Station], duties: Sequence[Duty] = ()
-    ) -> None:
+    def __init__(self, records: Records, stations: Sequence[Station], duties: Sequence[Duty] = ()) -> None:
         self.records = records
         self.stations = stations
         self.duties = duties

@@ -103,7 +103,9 @@ def quarter_report(request: Request, quarter: str) -> Response:
     """Show a transparency report."""
     row = _published(request, quarter)
     document = transparency.document(publishing.transparency_of(row))
-    return _page(request, "public_report.html", document=document, body=paper.fragment(document.blocks), row=row)
+    return _page(
+        request, "public_report.html", document=document, body=paper.fragment(document.blocks), row=row
+    )
 
 
 @router.get("/transparency/{quarter}/figures.csv")
@@ -147,5 +149,9 @@ def _drawn(svg: str) -> bytes:
 
 def _page(request: Request, template: str, **values: object) -> Response:
     """Answer with a page in Vietnamese that is the same for everybody, and may be kept for five minutes."""
-    text = environment("vi").get_template(template).render(agency=_agency(request), path=request.url.path, **values)
+    text = (
+        environment("vi")
+        .get_template(template)
+        .render(agency=_agency(request), path=request.url.path, **values)
+    )
     return HTMLResponse(text, headers=_KEPT)

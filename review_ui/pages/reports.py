@@ -92,13 +92,20 @@ def listing(request: Request, who: Who) -> Response:
 
 @router.get("/reports/{period}")
 def one(
-    request: Request, who: Who, period: str, version: int | None = None, audience: Audience = "inside", told: int = -1
+    request: Request,
+    who: Who,
+    period: str,
+    version: int | None = None,
+    audience: Audience = "inside",
+    told: int = -1,
 ) -> Response:
     """Show a report: a version, the newest, or of a week without one what it would be now."""
     kind, wanted = room.period_of(period)
     with desk_of(request).records.read() as session:
         rows = room.versions(session, who.person, period)
-        names = views.names(session, {actor for row in rows for actor in (row.made_by, row.published_by) if actor})
+        names = views.names(
+            session, {actor for row in rows for actor in (row.made_by, row.published_by) if actor}
+        )
     row, made = _document(request, who, period, version, audience)
     return page(
         request, "report.html", who, row=row, versions=rows, names=names, period=wanted, kind=kind,
@@ -115,7 +122,9 @@ def file(
     """Give a report as a file, by the letterhead of the settings."""
     row, made = _document(request, who, period, version, audience)
     head, day = desk_of(request).telling.letterhead, _day(request, row)
-    write = {"docx": docx_paper.docx, "pdf": paper.pdf, "html": lambda *given: paper.html(*given).encode()}[form]
+    write = {"docx": docx_paper.docx, "pdf": paper.pdf, "html": lambda *given: paper.html(*given).encode()}[
+        form
+    ]
     try:
         content = write(made, head, day)
     except paper.PaperError as error:
@@ -166,7 +175,9 @@ def _document(
             return row, transparency.document(transparency_of(row))
         else:
             data = weekly_of(row)
-    return row, weekly_document.document(outside(data) if audience == "outside" else data, row.note if row else "")
+    return row, weekly_document.document(
+        outside(data) if audience == "outside" else data, row.note if row else ""
+    )
 
 
 def _day(request: Request, row: Report | None) -> date:

@@ -164,8 +164,13 @@ def _trigger(name: str, event: str, when: str, said: str) -> str:
 
 def _postgresql() -> list[str]:
     return [
-        _function("report_keeps", f"IF {_broken('IS DISTINCT FROM')} THEN RAISE EXCEPTION '{KEPT}'; END IF; RETURN NEW;"),
-        _function("report_gone", f"IF OLD.state <> 'draft' THEN RAISE EXCEPTION '{GONE}'; END IF; RETURN OLD;"),
+        _function(
+            "report_keeps",
+            f"IF {_broken('IS DISTINCT FROM')} THEN RAISE EXCEPTION '{KEPT}'; END IF; RETURN NEW;",
+        ),
+        _function(
+            "report_gone", f"IF OLD.state <> 'draft' THEN RAISE EXCEPTION '{GONE}'; END IF; RETURN OLD;"
+        ),
         _function("correction_told", f"RAISE EXCEPTION '{TOLD}';"),
         "CREATE TRIGGER report_keeps BEFORE UPDATE ON report FOR EACH ROW EXECUTE FUNCTION report_keeps()",
         "CREATE TRIGGER report_no_delete BEFORE DELETE ON report FOR EACH ROW EXECUTE FUNCTION report_gone()",
