@@ -57,7 +57,7 @@ class Desk:
     clock: Callable[[], datetime] = utc_now
     try_source: Callable[[str], dict[str, Any]] | None = None
     provinces: tuple[str, ...] = ()
-    telling: Telling = Telling()
+    telling: Telling = field(default_factory=Telling)
 
     @cached_property
     def model(self) -> Model:

@@ -75,7 +75,8 @@ class Withdrawal(BaseModel):
 
 
 class CorrectionAnswer(BaseModel):
-    """What counts of a correction; `seen_before` and `seen_since` are posts in as many `days` before and since."""
+    """What counts of a correction; `seen_before` and `seen_since` are posts in so many `days` on"
+    " either side."""
 
     claim_id: str
     version: int
@@ -163,7 +164,7 @@ def one(
     request: Request, who: Who, period: str, version: int | None = None,
     audience: Literal["inside", "outside"] = "inside",
 ) -> WholeReport:  # fmt: skip
-    """Give the report on a week or quarter: a version, the newest, or of a week without one what it would be now."""
+    """Give the report on a week or quarter: a version, the newest, or what it would be now."""
     desk = desk_of(request)
     with desk.records.read() as session:
         rows = room.versions(session, who.person, period)

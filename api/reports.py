@@ -67,7 +67,7 @@ def version(session: Session, person: Person, period: str, number: int) -> Repor
 
 
 def preview(session: Session, person: Person, period: str, at: datetime) -> Weekly:
-    """Return the weekly report as it would be made now; raises `NoReport` for a quarter and a time to come."""
+    """Return the weekly report as it would be made now; raises `NoReport` for what is no past week."""
     require(person, Action.READ)
     kind, week = period_of(period)
     if kind != ReportKind.WEEKLY or week.begin > at:

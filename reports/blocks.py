@@ -1,4 +1,4 @@
-"""A document as blocks, from which the page, the PDF and the DOCX are all made. `**so**` is bold in any text."""
+"""A document as blocks, from which page, PDF and DOCX are made. `**so**` is bold in any text."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Bullets:
 
 @dataclass(frozen=True)
 class Table:
-    """A table; columns of numbers, named by place in `numbers`, are set to the right. `widths` are shares of 100."""
+    """A table; the columns `numbers`, by place, are set to the right. `widths` are shares of 100."""
 
     caption: str
     head: tuple[str, ...]

@@ -23,7 +23,7 @@ _FLOOR = 0.5
 
 
 def bursts(session: Session, period: Period, most: int = 10) -> list[Burst]:
-    """Return clusters about no confirmed claim with at least five posts in the period, and more than chance gives.
+    """Return clusters about no confirmed claim with five posts or more, and more than chance gives.
 
     A cluster bursts when a Poisson variable with its mean of the four weeks before (half a post a week at
     least, scaled to the length of the period) would reach its posts with probability under 0.001. The most

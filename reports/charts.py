@@ -106,7 +106,9 @@ def lines(rows: Sequence[Row], says: str, names: Sequence[str]) -> Chart:
         .facet(
             facet=alt.Facet(
                 "name:N", sort=list(names),
-                header=alt.Header(title=None, labelFontSize=11, labelLimit=190, labelAnchor="start", labelPadding=4),
+                header=alt.Header(
+                    title=None, labelFontSize=11, labelLimit=190, labelAnchor="start", labelPadding=4
+                ),
             ),
             columns=3,
         )
@@ -120,7 +122,12 @@ def heat(rows: Sequence[Row], says: str, across: Sequence[str], down: Sequence[s
 
     most = max([row["n"] or 0 for row in rows] or [0])
     base = alt.Chart(_data(rows)).encode(
-        x=alt.X("x:N", sort=list(across), axis=alt.Axis(title=None, orient="top", labelAngle=-35, ticks=False, domain=False, labelLimit=130)),
+        x=alt.X(
+            "x:N", sort=list(across),
+            axis=alt.Axis(
+                title=None, orient="top", labelAngle=-35, ticks=False, domain=False, labelLimit=130
+            ),
+        ),
         y=alt.Y("y:N", sort=list(down), axis=alt.Axis(title=None, ticks=False, domain=False, labelLimit=220)),
     )  # fmt: skip
     fields = base.mark_rect(stroke="#ffffff", strokeWidth=1).encode(

@@ -1,4 +1,4 @@
-"""A public correction in the forms in which it reaches people: page, ClaimReview, RSS, text message, picture."""
+"""A public correction in the forms in which it reaches people: ClaimReview, RSS, message, picture."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CARD = 1080
 
 @dataclass(frozen=True)
 class Public:
-    """What the public sees of a correction: what counts now, the claim it corrects, when it was first told."""
+    """What the public sees of a correction: what counts, the claim it corrects, when it was first told."""
 
     row: Correction
     claim: Facts
@@ -46,7 +46,7 @@ class Public:
 
 
 def every(session: Session, *, withdrawn: bool = False) -> list[Public]:
-    """Return all corrections that are public, the latest first; withdrawn ones too if asked. Three queries."""
+    """Return all corrections that are public, the latest first; withdrawn ones too if asked."""
     rows = corrections.every(session) if withdrawn else corrections.public(session)
     return _with_claims(session, rows)
 
@@ -75,7 +75,8 @@ def suggested(claim: Facts) -> Told:
         body=body,
         short=(short if len(short) <= room else f"{textwrap.shorten(short, room - 1, placeholder='…')}")
         + source,
-        spoken=f"Thông báo đính chính. Trên mạng có tin nói rằng: {wording}. Thông tin này {_spoken(claim.verdict)}. {body}"
+        spoken=f"Thông báo đính chính. Trên mạng có tin nói rằng: {wording}. Thông tin này"
+        f" {_spoken(claim.verdict)}. {body}"
         f" Theo {claim.source_name}. Bà con không chia sẻ tin chưa kiểm chứng. Xin nhắc lại: {first}.",
     )
 
@@ -96,7 +97,7 @@ def claim_review(found: Sequence[Public], base: str, agency: str) -> str:
 
 
 def _review(public: Public, base: str, agency: str) -> dict[str, Any]:
-    # What is published says no more than the page: no other ways to say the claim, no note on how it was checked.
+    # What is published says no more than the page: no other ways to say the claim, no note of the checkers.
     facts = replace(
         public.claim, correction=public.row.body, paraphrases=(), note="", english="", retired=False
     )
@@ -122,7 +123,8 @@ def rss(found: Sequence[Public], base: str, agency: str) -> str:
         '<?xml version="1.0" encoding="UTF-8"?>\n<rss version="2.0" xmlns:atom="http://www.w3.org/2005/Atom"><channel>'
         f"<title>{name}</title><link>{home}</link><language>vi</language>"
         f"<description>{name}</description>"
-        f'<atom:link href={quoteattr(base + "/public/corrections/feed.xml")} rel="self" type="application/rss+xml"/>'
+        f"<atom:link href={quoteattr(base + '/public/corrections/feed.xml')}"
+        ' rel="self" type="application/rss+xml"/>'
         f"{items}</channel></rss>\n"
     )
 
@@ -134,7 +136,8 @@ def _item(public: Public, base: str) -> str:
     link = address(base, row.claim_id)
     return (
         f"<item><title>{escape(title)}</title><link>{escape(link)}</link><description>{escape(text)}</description>"
-        f'<guid isPermaLink="false">{escape(f"{link}#{row.version}")}</guid><pubDate>{format_datetime(row.at)}</pubDate></item>'
+        f'<guid isPermaLink="false">{escape(f"{link}#{row.version}")}</guid>'
+        f"<pubDate>{format_datetime(row.at)}</pubDate></item>"
     )
 
 
@@ -144,7 +147,7 @@ def address(base: str, claim_id: str) -> str:
 
 
 def card(public: Public, agency: str) -> bytes:
-    """Return a square picture (PNG, 1080 across) of a correction, ready to be sent on; a withdrawn one says so."""
+    """Return a square picture (PNG, 1080 across) of a correction; a withdrawn one says so."""
     return charts.png(card_svg(public, agency), CARD)
 
 
@@ -153,7 +156,8 @@ def card_svg(public: Public, agency: str) -> str:
     row, y = public.row, 150
     verdict = "ĐÃ RÚT ĐÍNH CHÍNH" if public.withdrawn else f"TIN {public.verdict.upper()}"
     parts = [
-        f'<rect width="{CARD}" height="{CARD}" fill="#ffffff"/><rect width="{CARD}" height="16" fill="#8a1c1c"/>',
+        f'<rect width="{CARD}" height="{CARD}" fill="#ffffff"/>',
+        f'<rect width="{CARD}" height="16" fill="#8a1c1c"/>',
         _text(verdict, 70, 96, 44, bold=True, fill="#8a1c1c"),
     ]
     wording, y = _lines(f"“{public.claim.wording.rstrip('.')}”", 70, y + 20, 40, 46, 5, fill="#444444")
@@ -184,7 +188,7 @@ def card_svg(public: Public, agency: str) -> str:
 def _lines(
     text: str, x: int, y: int, size: int, across: int, most: int, *, bold: bool = False, fill: str = "#111111"
 ) -> tuple[str, int]:
-    """Return a text broken into lines of at most `across` letters, the last with an ellipsis, and where it ends."""
+    """Return a text in lines of at most `across` letters, cut after `most`, and where it ends."""
     wrapped = textwrap.wrap(text, across, max_lines=most, placeholder=" …")
     step = round(size * 1.35)
     drawn = "".join(
@@ -195,7 +199,8 @@ def _lines(
 
 def _text(text: str, x: int, y: int, size: int, *, bold: bool = False, fill: str = "#111111") -> str:
     weight = ' font-weight="bold"' if bold else ""
-    return f'<text x="{x}" y="{y}" font-family="Arimo" font-size="{size}"{weight} fill="{fill}">{escape(text)}</text>'
+    look = f'font-family="Arimo" font-size="{size}"{weight} fill="{fill}"'
+    return f'<text x="{x}" y="{y}" {look}>{escape(text)}</text>'
 
 
 def _with_claims(session: Session, rows: Sequence[Correction]) -> list[Public]:

@@ -53,7 +53,7 @@ class Lane(BaseModel):
 
 
 class Dashboard(BaseModel):
-    """`false_flags`, `wrong_flags` and `kappa` are of the last 28 days, and the first also of the 28 before."""
+    """Estimates are of the last 28 days, and `false_flags_before` of the 28 before."""
 
     at: datetime
     weeks: list[DashboardWeek]
@@ -160,7 +160,8 @@ def _lanes(session: Session, recent: Period, at: datetime) -> list[Lane]:
     hours = medians(session, _spans(lane, recent))
     lines = [
         Lane(
-            lane=key, waiting=waiting.get(key, (0, None))[0], oldest_days=_age(waiting.get(key, (0, None))[1], at),
+            lane=key, waiting=waiting.get(key, (0, None))[0],
+            oldest_days=_age(waiting.get(key, (0, None))[1], at),
             middle_days=_rounded(ages.get(key), 86_400), opened=opened.get(key, 0),
             decided=sum(outcomes.get(key, {}).values()), hours=_rounded(hours.get(key), 3600),
             outcomes=outcomes.get(key, dict.fromkeys(Outcome, 0)),

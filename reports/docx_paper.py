@@ -240,7 +240,7 @@ def _line(
 
 
 def _rule(place: Any, percent: int) -> None:
-    """Draw a thin line in the middle, so wide as `percent` of what it stands in: a border, moved in from both sides."""
+    """Draw a thin line in the middle, so wide as `percent` of what it stands in: a border, indented."""
     from docx.shared import Mm, Pt
 
     line = place.add_paragraph()

@@ -26,7 +26,7 @@ class Estimate(BaseModel):
 
 
 def share(found: int, of: int) -> Estimate:
-    """Return a share with its Wilson interval (E. B. Wilson, JASA 22, 1927), which holds for small numbers too."""
+    """Return a share with its Wilson interval (JASA 22, 1927), which holds for small numbers too."""
     if of == 0:
         return Estimate(value=None, low=0.0, high=1.0, of=0, found=0)
     p = found / of
@@ -40,10 +40,10 @@ def share(found: int, of: int) -> Estimate:
 def false_flags(protected: int, decided: int, flagged: int, spared: int) -> Estimate:
     """Return the share of protected speech that was wrongly flagged.
 
-    `protected` of `decided` flagged clusters proved to be protected speech; `flagged` is how many there are in
-    all, `spared` how many the machine took for protected speech and did not flag. The share among the decided
-    stands for all flagged ones, and what was spared is taken at the machine's word: the interval is that of
-    the decided share alone.
+    `protected` of `decided` flagged clusters proved to be protected speech; `flagged` is how many there are
+    in all, `spared` how many the machine took for protected speech and did not flag. The share among the
+    decided stands for all flagged ones, and what was spared is taken at the machine's word: the interval is
+    that of the decided share alone.
     """
     among = share(protected, decided)
 

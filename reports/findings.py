@@ -31,7 +31,8 @@ def _volume(weekly: Weekly) -> str:
         said += f" ({percent(flagged.now / posts.now)})"
     if flagged.before and flagged.now is not None:
         rise = (flagged.now - flagged.before) / flagged.before
-        said += f"; số bài gắn cờ {'tăng' if rise >= 0 else 'giảm'} {decimal(abs(rise) * 100, 0)}\u00a0% so với tuần trước"
+        much = f"{decimal(abs(rise) * 100, 0)}\u00a0%"
+        said += f"; số bài gắn cờ {'tăng' if rise >= 0 else 'giảm'} {much} so với tuần trước"
     return f"{said}."
 
 
@@ -93,5 +94,6 @@ def _sources(weekly: Weekly) -> list[str]:
 def _protected(weekly: Weekly) -> str:
     found = weekly.quality.false_flags
     if found.value is None:
-        return "Phát ngôn được bảo vệ bị gắn cờ nhầm: chưa đo được, vì chưa có ca gắn cờ nào được quyết định trong tuần."
+        why = "chưa có ca gắn cờ nào được quyết định trong tuần"
+        return f"Phát ngôn được bảo vệ bị gắn cờ nhầm: chưa đo được, vì {why}."
     return f"Phát ngôn được bảo vệ bị gắn cờ nhầm: {interval(found)}."

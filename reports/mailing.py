@@ -20,7 +20,7 @@ from store.vocabulary import Channel, ReportKind
 
 
 def enclosed(row: Report, telling: Telling, note: str, at: datetime) -> list[Attachment]:
-    """Return the report as it may leave the department, to go with the mail; nothing where no PDF can be made.
+    """Return the report as it may leave the department, to go with the mail; none where no PDF can be made.
 
     Drawing takes seconds: do it before the transaction.
     """

@@ -89,7 +89,7 @@ class AskedClaim(BaseModel):
 
 
 class Voids(BaseModel):
-    """Questions that nobody answered: of `questions`, `unanswered` met no known claim and no answer beside."""
+    """Questions that nobody answered: of `questions`, `unanswered` met no known claim and no answer."""
 
     questions: Count
     unanswered: Count

@@ -1,4 +1,4 @@
-"""The weekly report as it may leave the department: numbers under 5 are not told, nor what tells of one case."""
+"""The weekly report as it may leave the department: no number under 5, nothing of a single case."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reports.suppression import guarded, masked, small
 
 
 def outside(weekly: Weekly) -> Weekly:
-    """Return the report without small numbers, without clusters under review, and without names of sources."""
+    """Return the report without small numbers, clusters under review and names of sources."""
     work, quality, voids = weekly.work, weekly.quality, weekly.voids
     return weekly.model_copy(
         update={
@@ -93,7 +93,7 @@ def _change(two: Change) -> Change:
 
 
 def _estimate(found: Estimate) -> Estimate:
-    """Return an estimate without the number found where it is small; its interval stays, for it must be shown."""
+    """Return an estimate without the number found where that is small; its interval must be shown."""
     return (
         found.model_copy(update={"found": None}) if found.found is not None and small(found.found) else found
     )

@@ -44,7 +44,7 @@ def move(current: ReportState, target: ReportState) -> ReportState:
 
 
 def gather(session: Session, period: Period, at: datetime) -> dict[str, Any]:
-    """Return the data of the report on a week or a quarter as the records are now; takes seconds, writes nothing.
+    """Return the data of a report as the records are now; takes seconds, writes nothing.
 
     Raises `ReportError` for a time to come.
     """
@@ -114,7 +114,7 @@ def versions(session: Session, kind: ReportKind, period: Period) -> Sequence[Rep
 
 
 def newest(session: Session, kind: ReportKind, *, public: bool = False) -> Sequence[Report]:
-    """Return the newest version of each period, the latest period first; of those published alone with `public`."""
+    """Return the newest version of each period, latest first; with `public`, the newest published one."""
     query = select(Report).where(Report.kind == kind)
     if public:
         query = query.where(Report.state == ReportState.PUBLISHED)
@@ -149,6 +149,6 @@ def _held(session: Session, report_id: int) -> Report:
 
 def _record(session: Session, actor: str, what: str, row: Report, **detail: str) -> None:
     audit.append(
-        session, actor, f"report.{what}", f"report:{row.id}", kind=row.kind, period=row.period, version=row.version,
-        sha256=row.sha256, **detail,
+        session, actor, f"report.{what}", f"report:{row.id}", kind=row.kind, period=row.period,
+        version=row.version, sha256=row.sha256, **detail,
     )  # fmt: skip

@@ -28,7 +28,7 @@ def quality(session: Session, now: Period, before: Period) -> Quality:
 
 
 def false_flags(session: Session, period: Period) -> Estimate:
-    """Return the share of protected speech, in clusters, that was wrongly flagged; see `estimates.false_flags`."""
+    """Return the share of protected speech, in clusters, wrongly flagged; see `estimates.false_flags`."""
     flagged = session.scalar(
         select(func.count()).select_from(Case).where(~Case.uncertain, within(Case.opened_at, period))
     )
@@ -42,7 +42,7 @@ def false_flags(session: Session, period: Period) -> Estimate:
 
 
 def _decided(session: Session, period: Period) -> tuple[int, int]:
-    """Return how many cases that the machine had flagged proved to be protected speech, and how many were decided."""
+    """Return how many flagged cases proved to be protected speech, and how many were decided."""
     row = session.execute(
         select(func.count(case((Decision.outcome == Outcome.PROTECTED, 1))), func.count())
         .join(Case, Case.id == Decision.case_id)

@@ -18,7 +18,7 @@ class Telling:
     `recipients` are e-mail addresses by role.
     """
 
-    letterhead: Letterhead = Letterhead()
+    letterhead: Letterhead = field(default_factory=Letterhead)
     base: str = ""
     recipients: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 

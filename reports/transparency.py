@@ -1,4 +1,4 @@
-"""The transparency report for the public: what was flagged and decided in a quarter, and how often wrongly."""
+"""The transparency report for the public: what was flagged and decided, and how often wrongly."""
 
 from __future__ import annotations
 
@@ -66,12 +66,14 @@ def build(session: Session, quarter: Period, at: datetime) -> Transparency:
         .group_by(Assessment.act)
     ).all())  # fmt: skip
     harms = _by(session.execute(
-        select(Case.harm, func.count(distinct(Case.id))).where(Case.harm.is_not(None), within(Case.opened_at, quarter))
+        select(Case.harm, func.count(distinct(Case.id)))
+        .where(Case.harm.is_not(None), within(Case.opened_at, quarter))
         .group_by(Case.harm)
     ).all())  # fmt: skip
     logged = _by(session.execute(
         select(Event.action, func.count())
-        .where(Event.action.in_(_LOGGED), Event.at >= quarter.begin.isoformat(), Event.at < quarter.end.isoformat())
+        .where(Event.action.in_(_LOGGED))
+        .where(Event.at >= quarter.begin.isoformat(), Event.at < quarter.end.isoformat())
         .group_by(Event.action)
     ).all())  # fmt: skip
     return Transparency(
@@ -102,7 +104,8 @@ def document(data: Transparency) -> Document:
         kind="BÁO CÁO MINH BẠCH",
         title=f"Xét duyệt tin sai lệch và lừa đảo liên quan COVID-19, {span(named(data.quarter))}",
         blocks=tuple(_blocks(data)),
-        foot=f"Lập từ hệ thống Kiểm Tin lúc {moment(data.made_at)}. Số từ 1 đến 4 ghi là “< 5”, và số có thể suy ra"
+        foot=f"Lập từ hệ thống Kiểm Tin lúc {moment(data.made_at)}. Số từ 1 đến 4 ghi là “< 5”, và"
+        " số có thể suy ra"
         " chúng cũng ghi như vậy. Không có lời bài, tên hay tài khoản của ai.",
     )
 
@@ -111,7 +114,8 @@ def _blocks(data: Transparency) -> Iterator[Block]:
     yield Key(
         "Điều cần biết",
         (
-            f"Máy xếp {count(data.flagged)} trong {count(data.posts)} bài công khai để người xem trước; không bài nào"
+            f"Máy xếp {count(data.flagged)} trong {count(data.posts)} bài công khai để người xem"
+            " trước; không bài nào"
             " bị xử lý tự động.",
             f"Người duyệt quyết định {count(data.decided)} ca.",
             f"Phát ngôn được bảo vệ bị gắn cờ nhầm: {interval(data.false_flags)}.",
@@ -130,7 +134,8 @@ def _blocks(data: Transparency) -> Iterator[Block]:
         "Ca theo kết quả", "Kết quả", [(OUTCOMES.get(one.key, one.key), one.number) for one in data.outcomes]
     )
     yield Para(
-        "Chuyển công an chỉ áp dụng cho tội xâm hại con người (lừa đảo, thuốc giả hoặc nguy hiểm, mạo danh trục lợi,"
+        "Chuyển công an chỉ áp dụng cho tội xâm hại con người (lừa đảo, thuốc giả hoặc nguy hiểm,"
+        " mạo danh trục lợi,"
         " kích động bạo lực), qua hai người phê duyệt; nói sai thôi thì không bao giờ bị chuyển."
     )
     if data.referrals:

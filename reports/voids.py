@@ -21,24 +21,23 @@ from store.text import fold_aligned
 MOST_READ = 3_000
 SHARED_BY = 5
 # Words that make a question and say nothing of what is asked.
-_EMPTY = frozenset(
-    """
-    a ad ai anh ban bao bi biet biet cac cai can cha chang chi chiu cho chua chuyen co con cu cua cung da dang
-    dau day de den di dieu do doi duoc e em gi gia giup hay het hoi ho i im k khi khong khi ko la lam lai len
-    luc luon ma mai minh moi mong mot muon m n nao nay ne neu ngay nghe nguoi nha nhe nhi nhieu nhu nhung no o
-    oi phai qua quan r ra rang rat roi sao se sau so ta tai tat the theo them thi thay thoi toi trong truoc tu
-    tuc u va vao vay vi viec voi vs xem xin y ad mn mng cam on loi tra tu van thac mac bac chi thong tin
-    hom bua sang chieu dem tuan thang nam gio
-    """.split()
-)
+_PHRASES = """
+    a ad ai anh ban bao bi biet cac cai can cha chang chi chiu cho chua chuyen co con cu cua cung da dang dau
+    day de den di dieu do doi duoc e em gi gia giup hay het hoi ho i im k khi khong khi ko la lam lai len luc
+    luon ma mai minh moi mong mot muon m n nao nay ne neu ngay nghe nguoi nha nhe nhi nhieu nhu nhung no o oi
+    phai qua quan r ra rang rat roi sao se sau so ta tai tat the theo them thi thay thoi toi trong truoc tu
+    tuc u va vao vay vi viec voi vs xem xin y mn mng cam on loi tra tu van thac mac bac thong tin hom bua sang
+    chieu dem tuan thang nam gio nua may
+"""
+_EMPTY = frozenset(_PHRASES.split())
 _ANSWERS = ("debunk", "advice", "news")
 
 
 def voids(session: Session, period: Period, most: int = 6) -> Voids:
     """Return the questions of a period that met no known claim and no answer in their thread.
 
-    Reads the texts of at most 3,000 of them, the latest, to find what they are about; a topic is named only by
-    words that at least five posts share.
+    Reads the texts of the latest 3,000 of them to find what they are about; a topic is named only by words
+    that at least five posts share.
     """
     asked = and_(Assessment.act == "question", Assessment.about >= 0.5, within(Post.first_seen_at, period))
     questions = (

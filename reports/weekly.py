@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from reports import bursts, circulation, quality, source_health, voids, work_done
 from reports.asking import numbered, spanning, within
-from reports.model import Change, Weekly, WeekLine
+from reports.model import Change, WeekLine, Weekly
 from reports.periods import Period
 from reports.work_done import standing
 from store.tables import Decision

@@ -9,10 +9,12 @@ from reports.blocks import Block, Bullets, Document, Figure, Figures, Heading, K
 from reports.findings import findings
 from reports.model import Change, ClaimLine, OutcomeLine, Weekly
 from reports.periods import named
+from reports.words import KINDS as SOURCE_KINDS
 from reports.words import (
     OUTCOMES,
     REFERRALS,
     TROUBLES,
+    VERDICTS,
     change,
     count,
     decimal,
@@ -23,8 +25,6 @@ from reports.words import (
     plain_interval,
     span,
 )
-from reports.words import KINDS as SOURCE_KINDS
-from reports.words import VERDICTS
 
 _FIRST = 4  # claims on the first pages; all are in the annex
 
@@ -74,7 +74,10 @@ def _weeks_chart(weekly: Weekly) -> Picture:
         for week in weekly.weeks
     ]
     last = weekly.weeks[-1]
-    says = f"Tuần này {count(last.flagged)} bài bị gắn cờ, {count(last.decided)} ca được quyết định; mười hai tuần ở Phụ lục 4."
+    says = (
+        f"Tuần này {count(last.flagged)} bài bị gắn cờ, {count(last.decided)} ca được quyết định;"
+        " mười hai tuần ở Phụ lục 4."
+    )
     drawn = charts.weeks(rows, says, "Bài bị gắn cờ", "Ca đã quyết định")
     return Picture(drawn, "Hình 1. Bài bị gắn cờ và ca đã quyết định, theo tuần (ngày thứ Hai)")
 
@@ -84,7 +87,8 @@ def _claims(weekly: Weekly) -> Iterator[Block]:
         yield Para("Không có bài nào khớp một tuyên bố đã kiểm chứng.")
         return
     yield Table(
-        f"Tuyên bố được nhắc nhiều nhất ({min(_FIRST, len(weekly.claims))} trong {count(weekly.claims_total)})",
+        f"Tuyên bố được nhắc nhiều nhất ({min(_FIRST, len(weekly.claims))} trong"
+        f" {count(weekly.claims_total)})",
         ("Tuyên bố", "Kết luận", "Bài", "Tuần trước", "Nguồn", "Tỉnh", "Đính chính"),
         tuple(
             (
@@ -130,7 +134,8 @@ def _work(weekly: Weekly) -> Iterator[Block]:
     said += f"Còn chờ {count(work.waiting)} ca"
     said += f", lâu nhất {decimal(work.oldest_days)} ngày. " if work.oldest_days is not None else ". "
     said += f"Chuyển cấp {count(work.escalated.now)} ca. "
-    said += f"Đính chính công bố hoặc sửa trong tuần: {count(work.corrections.now)}; đang công khai: {count(work.corrections_public)}."
+    said += f"Đính chính công bố hoặc sửa trong tuần: {count(work.corrections.now)};"
+    said += f" đang công khai: {count(work.corrections_public)}."
     yield Para(said)
     yield Para(f"Đề nghị chuyển công an: {_referrals(work.referrals)}")
 
@@ -143,7 +148,8 @@ def _referrals(lines: Sequence[OutcomeLine]) -> str:
 def _voids(weekly: Weekly) -> Iterator[Block]:
     voids = weekly.voids
     yield Para(
-        f"{count(voids.questions)} bài là câu hỏi; {count(voids.unanswered)} câu không khớp tuyên bố nào đã kiểm"
+        f"{count(voids.questions)} bài là câu hỏi; {count(voids.unanswered)} câu không khớp tuyên"
+        " bố nào đã kiểm"
         " chứng và không có ai đáp trong cùng chủ đề."
     )
     if voids.topics:
@@ -169,13 +175,17 @@ def _quality(weekly: Weekly) -> Iterator[Block]:
     )
     yield Para(f"**Phát ngôn được bảo vệ bị gắn cờ nhầm: {interval(quality.false_flags)}.**{before}")
     told = [
-        f"Trong các ca bị gắn cờ đã quyết định, người duyệt xác định là phát ngôn được bảo vệ: {interval(quality.wrong_flags)}.",
-        f"Hai người duyệt độc lập đồng ý với nhau (kappa của Cohen, {count(quality.kappa.of)} ca): {plain_interval(quality.kappa)}.",
-        f"Quyết định bị xét lại và đổi khác: {count(quality.turned.now)} (tuần trước {count(quality.turned.before)}).",
+        "Trong các ca bị gắn cờ đã quyết định, người duyệt xác định là phát ngôn được bảo vệ:"
+        f" {interval(quality.wrong_flags)}.",
+        f"Hai người duyệt độc lập đồng ý với nhau (kappa của Cohen, {count(quality.kappa.of)} ca):"
+        f" {plain_interval(quality.kappa)}.",
+        f"Quyết định bị xét lại và đổi khác: {count(quality.turned.now)} (tuần trước"
+        f" {count(quality.turned.before)}).",
     ]
     if quality.complaints is not None:
         told.append(
-            f"Khiếu nại và yêu cầu đính chính nhận được: {count(quality.complaints.now)}; quyết định phải đổi theo:"
+            f"Khiếu nại và yêu cầu đính chính nhận được: {count(quality.complaints.now)}; quyết"
+            " định phải đổi theo:"
             f" {count(quality.complaints_upheld)}."
         )
     yield Bullets(tuple(told))
@@ -197,8 +207,10 @@ def _certainty(weekly: Weekly) -> Iterator[Block]:
         else ""
     )
     yield Para(
-        "Số bài là số bài trong các nguồn đã khai báo, không phải trên toàn mạng. Bài bị gắn cờ là do máy xếp để"
-        " người xem trước, không phải kết luận; khớp với tuyên bố là khớp về chủ đề, gồm cả bài hỏi và bài bác tin."
+        "Số bài là số bài trong các nguồn đã khai báo, không phải trên toàn mạng. Bài bị gắn cờ là"
+        " do máy xếp để"
+        " người xem trước, không phải kết luận; khớp với tuyên bố là khớp về chủ đề, gồm cả bài"
+        " hỏi và bài bác tin."
         f"{unscored}{'' if weekly.over else ' Tuần chưa kết thúc: số liệu còn thay đổi.'}",
         small=True,
     )
@@ -259,7 +271,7 @@ def _annexes(weekly: Weekly) -> Iterator[Block]:
 
 def _all_claims(lines: Sequence[ClaimLine], total: int) -> Table:
     return Table(
-        f"{len(lines)} tuyên bố được nhắc nhiều nhất trong {count(total)}" if total > len(lines) else "Bài khớp tuyên bố đã kiểm chứng",
+        f"{len(lines)} tuyên bố được nhắc nhiều nhất trong {count(total)}",
         ("Tuyên bố", "Tác hại", "Bài", "Khớp chắc", "Hỏi", "Bác tin", "Tuần trước"),
         tuple(
             (
@@ -276,12 +288,15 @@ def _all_claims(lines: Sequence[ClaimLine], total: int) -> Table:
 def _method(weekly: Weekly) -> Iterator[str]:
     yield "Tuần từ thứ Hai đến Chủ nhật, giờ Việt Nam; bài tính vào tuần hệ thống thấy lần đầu."
     yield (
-        "Tỷ lệ phát ngôn được bảo vệ bị gắn cờ nhầm: lấy tỷ lệ phát ngôn được bảo vệ trong các ca gắn cờ đã quyết"
-        " định làm tỷ lệ chung cho mọi ca gắn cờ, chia cho tổng số nhóm bài được bảo vệ, trong đó nhóm không bị"
+        "Tỷ lệ phát ngôn được bảo vệ bị gắn cờ nhầm: lấy tỷ lệ phát ngôn được bảo vệ trong các ca"
+        " gắn cờ đã quyết"
+        " định làm tỷ lệ chung cho mọi ca gắn cờ, chia cho tổng số nhóm bài được bảo vệ, trong đó"
+        " nhóm không bị"
         " gắn cờ lấy theo máy. Khoảng tin cậy theo Wilson."
     )
     yield (
-        "Nhóm đang nổi lên: ít nhất 5 bài trong tuần, không khớp chắc tuyên bố nào, và số bài vượt mức ngẫu nhiên"
+        "Nhóm đang nổi lên: ít nhất 5 bài trong tuần, không khớp chắc tuyên bố nào, và số bài vượt"
+        " mức ngẫu nhiên"
         " (Poisson, p < 0,001) so với bốn tuần trước."
     )
     yield "Câu hỏi cùng chuyện: nêu tên khi có từ 5 bài trở lên dùng chung một cụm từ."
@@ -291,4 +306,5 @@ def _method(weekly: Weekly) -> Iterator[str]:
 
 
 def _foot(weekly: Weekly) -> str:
-    return f"Lập từ hệ thống Kiểm Tin lúc {moment(weekly.made_at)}. Không chứa tên hay tài khoản của người viết bài."
+    made = f"Lập từ hệ thống Kiểm Tin lúc {moment(weekly.made_at)}."
+    return f"{made} Không chứa tên hay tài khoản của người viết bài."

@@ -39,7 +39,8 @@ TROUBLES = {
     "silent": "không còn bài mới",
 }
 KINDS = {
-    "feed": "nguồn tin", "sitemap": "sơ đồ trang", "site": "trang chuyên mục", "forum": "diễn đàn", "blog": "blog",
+    "feed": "nguồn tin", "sitemap": "sơ đồ trang", "site": "trang chuyên mục", "forum": "diễn đàn",
+    "blog": "blog",
     "telegram": "kênh Telegram", "youtube": "kênh YouTube", "facebook": "trang Facebook", "warc": "tệp WARC",
     "import": "tệp nhập", "hotline": "đường dây nóng",
 }  # fmt: skip
@@ -62,7 +63,7 @@ def percent(part: float) -> str:
 
 
 def change(two: Change) -> str:
-    """Return how a number stands against the one before: "+12", "−3", "như tuần trước", "" if it may not be told."""
+    """Return how a number stands against the one before; "" if it may not be told."""
     if two.now is None or two.before is None:
         return ""
     differs = two.now - two.before
@@ -104,7 +105,7 @@ def day(one: date) -> str:
 
 
 def long_day(one: date) -> str:
-    """Return a day for the head of a paper: "ngày 02 tháng 01 năm 2026"; days and months under 10 and 3 have a 0."""
+    """Return a day for the head of a paper; days under 10 and months under 3 have a 0 before them."""
     month = f"{one.month:02d}" if one.month < 3 else str(one.month)
     return f"ngày {one.day:02d} tháng {month} năm {one.year}"
 
@@ -120,7 +121,7 @@ def span(period: Period) -> str:
     year, _, number = period.name.partition("-")
     if period.is_week:
         return f"tuần {int(number[1:])} năm {year} ({first}–{day(period.last)})"
-    return f"quý {'I II III IV'.split()[int(number[1]) - 1]} năm {year}"
+    return f"quý {('I', 'II', 'III', 'IV')[int(number[1]) - 1]} năm {year}"
 
 
 def label(key: str | None) -> str:
@@ -131,7 +132,5 @@ def label(key: str | None) -> str:
 FILTERS: dict[str, Any] = {
     "count": count, "decimal": decimal, "percent": percent, "change": change, "interval": interval,
     "plain_interval": plain_interval, "hours": hours, "day": day, "long_day": long_day, "moment": moment,
-    "label": label, "outcome": lambda key: OUTCOMES.get(key, key), "referral": lambda key: REFERRALS.get(key, key),
-    "verdict": lambda key: VERDICTS.get(key, key), "trouble": lambda key: TROUBLES.get(key, key),
-    "kind": lambda key: KINDS.get(key, key),
+    "label": label,
 }  # fmt: skip

@@ -49,7 +49,10 @@ def work(session: Session, now: Period, before: Period, at: datetime) -> Work:
     )
     hours = medians(
         session,
-        select(numbered(Decision.at, two).label("key"), seconds_between(Case.opened_at, Decision.at).label("value"))
+        select(
+            numbered(Decision.at, two).label("key"),
+            seconds_between(Case.opened_at, Decision.at).label("value"),
+        )
         .join(Case, Case.id == Decision.case_id)
         .where(standing(), within(Decision.at, both))
         .subquery(),

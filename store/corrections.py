@@ -37,7 +37,8 @@ class Told:
         """Return it without spaces around; raises `CorrectionError` for what is missing or too long."""
         told = Told(self.headline.strip(), self.body.strip(), self.short.strip(), self.spoken.strip())
         for said, name in (
-            (told.headline, "tiêu đề"), (told.body, "nội dung"), (told.short, "tin ngắn"), (told.spoken, "bài đọc"),
+            (told.headline, "tiêu đề"), (told.body, "nội dung"), (told.short, "tin ngắn"),
+            (told.spoken, "bài đọc"),
         ):  # fmt: skip
             if len(said) < SHORTEST:
                 raise CorrectionError(f"Hãy ghi {name} (ít nhất {SHORTEST} chữ cái).")

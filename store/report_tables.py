@@ -77,7 +77,7 @@ class Correction(Base):
 
 
 class ClaimMention(Base):
-    """A claim that the text of a post is about, as its latest assessment found; kept so that it can be counted.
+    """A claim that the text of a post is about, as its latest assessment found, so that it can be counted.
 
     `confirmed` says whether the match is firm, or a suggestion.
     """

@@ -1,4 +1,4 @@
-"""Commands about what is told to others: report weekly, report transparency, report draft, corrections export."""
+"""Commands about what is told to others: report weekly, transparency and draft; corrections export."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def weekly(
     number: Annotated[str, typer.Option(help="Số của văn bản.", show_default=False)] = "",
     audience: Annotated[Audience, typer.Option(help="Bản nội bộ, hay bản gửi ra ngoài.")] = Audience.INSIDE,
 ) -> None:
-    """Ghi báo cáo tuần thành .docx, .pdf (PDF/A) và .html: bản đã công bố nếu có, nếu không thì số liệu lúc này."""
+    """Ghi báo cáo tuần thành .docx, .pdf và .html: bản đã công bố, hoặc theo số liệu lúc này."""
     from reports import publishing, weekly_document
     from reports import weekly as building
     from reports.outside import outside

@@ -92,8 +92,8 @@ class Crew:
         )
         if self.duties:
             heart.add_job(
-                self._do_duties, "interval", seconds=_DUTIES_EVERY.total_seconds(), max_instances=1, coalesce=True,
-                misfire_grace_time=None,
+                self._do_duties, "interval", seconds=_DUTIES_EVERY.total_seconds(), max_instances=1,
+                coalesce=True, misfire_grace_time=None,
             )  # fmt: skip
         self._join()
         heart.start()

@@ -1,4 +1,4 @@
-"""What anybody may read without signing in: corrections and transparency reports. Nothing here sets a cookie."""
+"""What anybody may read without signing in: corrections, transparency reports. Nothing sets a cookie."""
 
 from __future__ import annotations
 

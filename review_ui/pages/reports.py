@@ -109,7 +109,8 @@ def one(
     row, made = _document(request, who, period, version, audience)
     return page(
         request, "report.html", who, row=row, versions=rows, names=names, period=wanted, kind=kind,
-        audience=audience, document=made, body=paper.fragment(made.blocks), annexes=paper.fragment(made.annexes),
+        audience=audience, document=made, body=paper.fragment(made.blocks),
+        annexes=paper.fragment(made.annexes),
         over=wanted.end <= desk_of(request).clock(), told=told,
     )  # fmt: skip
 

@@ -140,11 +140,15 @@ def fill(world: World) -> list[int]:
             Said(f"Mấy hôm nữa tiêm mũi bốn ở đâu vậy {i}", MONDAY + 4 * day, act="question", protected=True)
             for i in range(7)
         ),
-        Said("Ăn tỏi có khỏi không", MONDAY + day, act="question", protected=True, claims=[("garlic-prevents", False)]),
+        Said(
+            "Ăn tỏi có khỏi không",
+            MONDAY + day,
+            act="question",
+            protected=True,
+            claims=[("garlic-prevents", False)],
+        ),
     )
     world.decide(cases[0], Outcome.CORRECT, MONDAY + day + timedelta(hours=4))
     world.decide(cases[1], Outcome.REPORT, MONDAY + day + timedelta(hours=2))
     world.decide(cases[3], Outcome.PROTECTED, MONDAY + 2 * day + timedelta(hours=6))
     return cases
-
-

@@ -17,7 +17,12 @@ from store.second_review_tables import SecondReview
 from store.vocabulary import Outcome
 from tests.reports.conftest import MONDAY, NOW, WEEK, Said, World, fill, world_of
 
-TOLD = Told("Tỏi không chữa được.", "Tỏi không chữa được COVID-19.", "Tỏi không chữa được.", "Bà con chú ý: tỏi không chữa được.")
+TOLD = Told(
+    "Tỏi không chữa được.",
+    "Tỏi không chữa được COVID-19.",
+    "Tỏi không chữa được.",
+    "Bà con chú ý: tỏi không chữa được.",
+)
 
 
 def words(document: Document) -> str:
@@ -32,7 +37,13 @@ def test_a_week_is_counted_as_it_was_on_either_database(records: Records) -> Non
     assert (found.posts.now, found.posts.before) == (6 + 1 + 1 + 1 + 9 + 20 + 7 + 1, 2)
     assert (found.flagged.now, found.uncertain.now, found.protected.now) == (17, 1, 28)
     garlic = found.claims[0]
-    assert (garlic.claim_id, garlic.now, garlic.before, garlic.firm, garlic.asking) == ("garlic-prevents", 7, 2, 6, 1)
+    assert (garlic.claim_id, garlic.now, garlic.before, garlic.firm, garlic.asking) == (
+        "garlic-prevents",
+        7,
+        2,
+        6,
+        1,
+    )
     assert (garlic.sources, garlic.corrected, garlic.weeks[-2:]) == (3, False, [2, 7])
     assert {line.harm: (line.now, line.before) for line in found.harms} == {
         "situation": (11, 0), "cure": (6, 2), "scam": (1, 0),
