@@ -66,7 +66,7 @@ def compared(rows: Sequence[Row], says: str, now: str, before: str) -> Chart:
         {
             "name": row["name"],
             "of": of,
-            "n": row[key],
+            "n": row[key] or 0,
             "said": "< 5" if row[key] is None else _grouped(row[key]),
         }
         for row in rows
@@ -75,7 +75,7 @@ def compared(rows: Sequence[Row], says: str, now: str, before: str) -> Chart:
     y = alt.Y("name:N", sort=order, axis=alt.Axis(title=None, ticks=False, labelLimit=260, domain=False))
     offset = alt.YOffset("of:N", sort=[now, before])
     base = alt.Chart(_data(long)).encode(y=y, yOffset=offset)
-    most = max([row["n"] or 0 for row in long] or [0])
+    most = max([row["n"] for row in long] or [0])
     x = alt.X("n:Q", axis=None, scale=alt.Scale(domain=[0, max(1, most) * 1.12]))
     bars = base.mark_bar(size=9).encode(
         x=x,

@@ -122,6 +122,7 @@ def lane_of() -> ColumnElement[str]:
 def _spans(key: ColumnElement[str], period: Period) -> Subquery:
     return (
         select(key.label("key"), seconds_between(Case.opened_at, Decision.at).label("value"))
+        .select_from(Decision)
         .join(Case, Case.id == Decision.case_id)
         .where(standing(), within(Decision.at, period))
         .subquery()
@@ -152,6 +153,7 @@ def _lanes(session: Session, recent: Period, at: datetime) -> list[Lane]:
     outcomes: dict[str, dict[str, int]] = {}
     for key, outcome, number in session.execute(
         select(lane, Decision.outcome, func.count())
+        .select_from(Decision)
         .join(Case, Case.id == Decision.case_id)
         .where(standing(), within(Decision.at, recent))
         .group_by(lane, Decision.outcome)

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from functools import cache
 from io import BytesIO
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from reports import charts
 from reports.blocks import (
@@ -52,7 +53,16 @@ def docx(document: Document, head: Letterhead, signed_on: date, number: str = ""
         _blocks(made, document.annexes)
     kept = BytesIO()
     made.save(kept)
-    return kept.getvalue()
+    return _undated(kept)
+
+
+def _undated(kept: BytesIO) -> bytes:
+    """Return the archive with no time in it: the same report is the same bytes, whenever it is written."""
+    packed = BytesIO()
+    with ZipFile(kept) as old, ZipFile(packed, "w", ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(ZipInfo(name), old.read(name), ZIP_DEFLATED)
+    return packed.getvalue()
 
 
 def _set_up(made: Any, document: Document, signed_on: date) -> None:
@@ -74,7 +84,6 @@ def _set_up(made: Any, document: Document, signed_on: date) -> None:
     made.styles["Normal"].paragraph_format.alignment = WD_ALIGN_PARAGRAPH.JUSTIFY
     properties = made.core_properties
     properties.title, properties.author, properties.language = document.title, "", "vi-VN"
-    # The same report is the same bytes, whenever it is written.
     properties.created = properties.modified = datetime(
         signed_on.year, signed_on.month, signed_on.day, tzinfo=UTC
     )

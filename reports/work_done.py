@@ -53,6 +53,7 @@ def work(session: Session, now: Period, before: Period, at: datetime) -> Work:
             numbered(Decision.at, two).label("key"),
             seconds_between(Case.opened_at, Decision.at).label("value"),
         )
+        .select_from(Decision)
         .join(Case, Case.id == Decision.case_id)
         .where(standing(), within(Decision.at, both))
         .subquery(),
