@@ -26,8 +26,8 @@ def bursts(session: Session, period: Period, most: int = 10) -> list[Burst]:
     """Return clusters about no confirmed claim with five posts or more, and more than chance gives.
 
     A cluster bursts when a Poisson variable with its mean of the four weeks before (half a post a week at
-    least, scaled to the length of the period) would reach its posts with probability under 0.001. The most
-    surprising first.
+    least, scaled to the length of the period) would reach its posts with probability under 0.001. Those
+    under review come first, then the most surprising.
     """
     begin = period.begin
     now = case((Post.first_seen_at >= begin, 1))
@@ -49,14 +49,14 @@ def bursts(session: Session, period: Period, most: int = 10) -> list[Burst]:
         chance = float(poisson.sf(posts - 1, expected))
         if chance < SURPRISE:
             found.append((chance, -posts, cluster_id, posts, sources, expected))
-    chosen = sorted(found)[:most]
-    ids = [one[2] for one in chosen]
+    ids = [one[2] for one in found]
     cases = {
         row.cluster_id: (row.id, row.harm)
         for row in session.execute(
             select(Case.cluster_id, Case.id, Case.harm).where(Case.cluster_id.in_(ids))
         )
     }
+    chosen = sorted(found, key=lambda one: (one[2] not in cases, one))[:most]
     places: dict[int, list[str]] = {}
     for cluster_id, province in session.execute(
         select(PostPlace.cluster_id, PostPlace.province)

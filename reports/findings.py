@@ -19,7 +19,7 @@ def findings(weekly: Weekly) -> list[str]:
         _done(weekly),
         *_sources(weekly),
     ]
-    return [*told[:6], _protected(weekly)]
+    return [*told[:5], _protected(weekly)]
 
 
 def _volume(weekly: Weekly) -> str:

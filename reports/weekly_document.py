@@ -26,7 +26,7 @@ from reports.words import (
     span,
 )
 
-_FIRST = 4  # claims on the first pages; all are in the annex
+_FIRST = 3  # claims on the first pages; all are in the annex
 
 
 def document(weekly: Weekly, note: str = "") -> Document:
@@ -110,10 +110,10 @@ def _bursts(weekly: Weekly) -> Iterator[Block]:
     yield Para("**Đang nổi lên, chưa ai kiểm chứng:**")
     yield Bullets(
         tuple(
-            f"{f'Ca {one.case_id}' if one.case_id else f'Nhóm {one.cluster_id}'} ({label(one.harm).lower()}):"
+            f"{f'Ca {one.case_id}' if one.case_id else f'Nhóm {one.cluster_id}'} ({label(one.harm).lower() if one.case_id else 'không bị gắn cờ'}):"
             f" {count(one.posts)} bài ở {count(one.sources)} nguồn,"
             f" bình thường khoảng {decimal(one.expected)}."
-            for one in weekly.bursts[:3]
+            for one in weekly.bursts[:2]
         )
     )
 
@@ -163,7 +163,7 @@ def _voids(weekly: Weekly) -> Iterator[Block]:
         yield Para("Không có chuyện nào được từ năm người cùng hỏi.")
     if voids.claims:
         yield Para("**Đã có lời giải đáp trong kho nhưng chưa công bố đính chính:**")
-        yield Bullets(tuple(f"{one.wording} ({count(one.questions)} câu hỏi)" for one in voids.claims[:3]))
+        yield Bullets(tuple(f"{one.wording} ({count(one.questions)} câu hỏi)" for one in voids.claims[:2]))
 
 
 def _quality(weekly: Weekly) -> Iterator[Block]:
@@ -196,8 +196,8 @@ def _certainty(weekly: Weekly) -> Iterator[Block]:
     if weekly.inside:
         said = f"{count(len(weekly.sources))} nguồn tin. "
         if trouble:
-            named_ = "; ".join(f"{one.name} ({TROUBLES[str(one.trouble)]})" for one in trouble[:5])
-            said += f"Cần xem lại {len(trouble)} nguồn: {named_}{'…' if len(trouble) > 5 else ''}."
+            named_ = "; ".join(f"{one.name} ({TROUBLES[str(one.trouble)]})" for one in trouble[:3])
+            said += f"Cần xem lại {len(trouble)} nguồn: {named_}{'…' if len(trouble) > 3 else '.'}"
         else:
             said += "Nguồn nào cũng đọc được và có bài như thường."
         yield Para(said)
