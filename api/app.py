@@ -26,6 +26,7 @@ from api import (
     quality_routes,
     queue_routes,
     referral_routes,
+    report_routes,
     routes,
     watch,
 )
@@ -67,6 +68,7 @@ _ROUTES = (
     queue_routes,
     quality_routes,
     complaint_routes,
+    report_routes,
     watch,
 )
 

@@ -16,6 +16,7 @@ from api.pictures import NoPicture
 from api.pipeline import NoSuchTask
 from api.policy import BadPolicy, NoneInForce, NoPolicy
 from api.region import NoSuchProvince
+from api.reports import NoCorrection, NoReport, NotTold
 from api.sources import NoSuchSource
 from review.copies import NoSuchCopy
 from review.decision import ActNeeded, ClaimNotShown
@@ -97,6 +98,9 @@ _STATUS: dict[type[Exception], int] = {
     NoSuchAdjudication: 404,
     NoSuchGolden: 404,
     NoSuchComplaint: 404,
+    NoReport: 404,
+    NoCorrection: 404,
+    NotTold: 422,
     NotSignedIn: 401,
     MustChangePassword: 403,
     ForeignRequest: 403,

@@ -22,6 +22,7 @@ MODULES = {
     "search": "bench.search",
     "elasticsearch": "bench.elastic",
     "workers": "bench.workers",
+    "reports": "bench.reports",
     "sizes": "bench.sizes",
     "desk": "bench.desk",
 }

@@ -17,6 +17,7 @@ from kiemtin.commands import (
     pipeline,
     places,
     policy,
+    reports,
     service,
     sources,
     trust,
@@ -47,6 +48,7 @@ places.register(app)
 claims.register(app)
 model.register(app)
 policy.register(app)
+reports.register(app)
 delivery.register(app)
 
 
@@ -70,6 +72,9 @@ def _known_errors() -> tuple[type[Exception], ...]:
     from kiemtin.settings import SettingsError
     from kiemtin.work.station import Resting
     from models import DataError
+    from reports.paper import PaperError
+    from reports.periods import BadPeriod
+    from reports.publishing import ReportError
     from review.errors import ReviewError
     from search.engine import SearchError
     from store.archived import ArchiveError
@@ -87,6 +92,7 @@ def _known_errors() -> tuple[type[Exception], ...]:
         ArchiveError,
         BackupError,
         BadClaim,
+        BadPeriod,
         BadMessage,
         ClaimsUnreadable,
         DataError,
@@ -95,8 +101,10 @@ def _known_errors() -> tuple[type[Exception], ...]:
         KeyFileError,
         MappingError,
         NoSuchClaim,
+        PaperError,
         PolicyError,
         RecordsError,
+        ReportError,
         Resting,
         ReviewError,
         SearchError,

@@ -97,9 +97,18 @@ class House:
         """Return the stations of some queues, with the model of the settings and the policy in force."""
         from kiemtin.work.alerts import Alerts
         from kiemtin.work.crew import Crew
+        from kiemtin.work.weekly_draft import WeeklyDraft
 
         stations = [self._station(kind) for kind in dict.fromkeys(queues)]
-        return Crew(self.records, stations, [Alerts(self.records, self.desk).check, self._draw])
+        return Crew(
+            self.records,
+            stations,
+            [
+                Alerts(self.records, self.desk).check,
+                self._draw,
+                WeeklyDraft(self.records, self.settings.telling),
+            ],
+        )
 
     def _draw(self, at: datetime) -> None:
         """Draw which decided cases are reviewed a second time."""
@@ -175,6 +184,7 @@ class House:
             approved_for=timedelta(hours=self.settings.referral_hours),
             clocks=self.settings.clocks,
             severe_in_a_row=self.settings.severe_in_a_row,
+            telling=self.settings.telling,
         )
 
     def sync_sources(self) -> list[SourceEntry]:

@@ -25,13 +25,16 @@ from review_ui.pages import (
     cases,
     claims,
     complaints,
+    corrections,
     insight,
     people,
     places,
     policy,
+    public,
     quality,
     queue,
     referrals,
+    reports,
     second_reviews,
     triage,
     work,
@@ -53,6 +56,9 @@ _PAGES = (
     work,
     quality,
     complaints,
+    reports,
+    corrections,
+    public,
 )
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]

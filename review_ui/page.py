@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 import models
 from api.auth import SignedIn, desk_of
@@ -53,6 +54,8 @@ def environment(language: str) -> Environment:
         "sparks": render.sparks,
         "percent": render.percent,
         "decimal": render.decimal,
+        # What is drawn here escapes the texts that are in it.
+        "drawing": Markup,
         "changes": lambda moment: render.changes(moment.before, moment.text),
         "diff": render.changes,
         "draft": drafts.from_claim,

@@ -25,6 +25,7 @@ from store import (
     policy_tables,  # noqa: F401
     quality_tables,  # noqa: F401
     queue_tables,  # noqa: F401
+    report_tables,  # noqa: F401
     second_review_tables,  # noqa: F401
 )
 
