@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from store import (
+    bundle_tables,  # noqa: F401
     claim_tables,  # noqa: F401
     outbox,
     place_tables,  # noqa: F401 whoever opens the records knows all their tables
