@@ -41,8 +41,7 @@ class Signed:
 def check(bag: Bag, sums: bytes, roots: Sequence[x509.Certificate], verdict: Verdict) -> Signed | None:
     """Check the signature over the list; return it if it holds."""
     try:
-        signed = read(content(bag, SIGNATURE), sums)
-        _require_chain(bag, signed)
+        signed = read(content(bag, SIGNATURE), sums, _listed(bag))
     except (BadSignature, NotABundle) as error:
         verdict.broken(SIGNATURE, f"Chữ ký không đúng: {error}.")
         return None
@@ -67,10 +66,11 @@ def check_named(bag: Bag, about: dict[str, Any], signed: Signed | None, verdict:
         verdict.broken(SIGNATURE, "Gói nói là do một chứng thư khác ký: chữ ký đã bị thay.")
 
 
-def read(signature: bytes, of: bytes) -> Signed:
+def read(signature: bytes, of: bytes, chain: Sequence[x509.Certificate]) -> Signed:
     """Return a detached signature (DER) of `of`; raises `BadSignature`.
 
-    Beside what RFC 5652 asks, it must be in the one form that is made here, so that no byte of it is free.
+    Beside what RFC 5652 asks, it must hold exactly the certificates of `chain`, its first the signer's, and
+    be in the one form that is made here, so that no byte of it is free.
     """
     try:
         info = cms.ContentInfo.load(signature, strict=True)
@@ -78,27 +78,33 @@ def read(signature: bytes, of: bytes) -> Signed:
             raise BadSignature("không phải CMS SignedData")
         data = info["content"]
         (signer,) = data["signer_infos"]
-        certificates = [x509.load_der_x509_certificate(one.dump()) for one in data["certificates"]]
+        inside = {one.dump() for one in data["certificates"]}
         attributes = {one["type"].native: one["values"] for one in signer["signed_attrs"]}
         digest, moment = attributes["message_digest"][0].native, attributes["signing_time"][0].native
-        certificate = _named(certificates, signer["sid"])
+        sid = signer["sid"].chosen
+        issuer, serial = sid["issuer"].dump(), sid["serial_number"].native
         _require_form(signature, info, attributes)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise BadSignature(f"không đọc được ({error})") from error
+    if inside != {one.public_bytes(Encoding.DER) for one in chain}:
+        raise BadSignature(f"chứng thư trong chữ ký khác với {_CHAIN}")
+    certificate, *others = chain
+    if certificate.serial_number != serial or certificate.issuer.public_bytes() != issuer:
+        raise BadSignature(f"không phải do chứng thư đầu tiên trong {_CHAIN} ký")
     if digest != hashlib.sha256(of).digest():
         raise BadSignature("không phải của danh sách SHA256SUMS này")
     # What is signed is the attributes as a SET OF (RFC 5652, 5.4), not under the tag they have here.
     _require_signed(certificate, signer["signature"].native, b"\x31" + signer["signed_attrs"].dump()[1:], signer)
-    others = [one for one in certificates if one != certificate]
     return Signed(certificate, others, moment)
 
 
-def _named(certificates: Sequence[x509.Certificate], sid: Any) -> x509.Certificate:
-    serial, issuer = sid.chosen["serial_number"].native, sid.chosen["issuer"].dump()
-    for one in certificates:
-        if one.serial_number == serial and one.issuer.public_bytes() == issuer:
-            return one
-    raise BadSignature("chứng thư của người ký không đi kèm")
+def _listed(bag: Bag) -> list[x509.Certificate]:
+    if _CHAIN not in bag.names:
+        raise BadSignature(f"thiếu {_CHAIN}")
+    try:
+        return x509.load_pem_x509_certificates(content(bag, _CHAIN))
+    except ValueError as error:
+        raise BadSignature(f"{_CHAIN} không đọc được") from error
 
 
 def _require_form(signature: bytes, info: Any, attributes: Any) -> None:
@@ -132,19 +138,6 @@ def _require_signed(certificate: x509.Certificate, signature: bytes, attributes:
             raise BadSignature(f"thuật toán {algorithm} không hợp với khóa")
     except InvalidSignature as error:
         raise BadSignature("không khớp khóa của chứng thư") from error
-
-
-def _require_chain(bag: Bag, signed: Signed) -> None:
-    """The chain beside the signature must be the one in it: nobody adds certificates to either."""
-    if _CHAIN not in bag.names:
-        return  # said where the parts are counted
-    try:
-        listed = x509.load_pem_x509_certificates(content(bag, _CHAIN))
-    except ValueError as error:
-        raise BadSignature(f"{_CHAIN} không đọc được") from error
-    inside = {one.public_bytes(Encoding.DER) for one in (signed.certificate, *signed.others)}
-    if {one.public_bytes(Encoding.DER) for one in listed} != inside or listed[0] != signed.certificate:
-        raise BadSignature(f"chứng thư trong chữ ký khác với {_CHAIN}")
 
 
 def _unknown(signed: Signed, roots: Sequence[x509.Certificate]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from asn1crypto import tsp
 from cryptography import x509
 from rfc3161_client import TimeStampResponse, VerificationError, VerifierBuilder, decode_timestamp_response
 
@@ -46,10 +47,12 @@ def _token(
     own = _own(bag)
     anchors = list(roots) or own
     try:
-        response = decode_timestamp_response(content(bag, name))
+        token = content(bag, name)
+        response = decode_timestamp_response(token)
         moment = response.tst_info.gen_time
         _require_fit(response, content(bag, SIGNATURE), anchors)
-    except (ValueError, VerificationError) as error:
+        _require_form(token)
+    except (ValueError, KeyError, VerificationError) as error:
         verdict.broken(name, f"Dấu thời gian không đúng cho chữ ký này: {error}.")
         return None
     said = f"Chữ ký đã có trước {moment.isoformat()}"
@@ -72,6 +75,18 @@ def _require_fit(response: TimeStampResponse, signature: bytes, roots: Sequence[
     for root in roots:
         builder = builder.add_root_certificate(root)
     builder.build().verify_message(response, signature)
+
+
+def _require_form(token: bytes) -> None:
+    """Raise `ValueError` for what the library does not look at: versions, and the name of the algorithm."""
+    data = tsp.TimeStampResp.load(token, strict=True)["time_stamp_token"]["content"]
+    (signer,) = data["signer_infos"]
+    named, hashed = signer["signature_algorithm"], signer["digest_algorithm"]["algorithm"].native
+    # rsassa_pkcs1v15 alone names no hash; the others do, and it must be the one that was used.
+    known = named.signature_algo in {"rsassa_pkcs1v15", "rsassa_pss", "ecdsa"}
+    own = named["algorithm"].native == "rsassa_pkcs1v15" or (known and named.hash_algo == hashed)
+    if data["version"].native != "v3" or signer["version"].native not in {"v1", "v3"} or not known or not own:
+        raise ValueError("không ở dạng mà RFC 3161 định")
 
 
 def _own(bag: Bag) -> list[x509.Certificate]:
