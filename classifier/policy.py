@@ -92,10 +92,14 @@ class Thresholds(_Strict):
 
 
 class Referable(_Strict):
-    """When a post may be proposed for referral: each harm reaches its number, one signal is in the text."""
+    """When a post may be proposed for referral: each harm reaches its number, one signal is in the text.
+
+    `bases` are the legal bases that a proposal may name (`review.grounds` reads them).
+    """
 
     harms: dict[str, Share] = Field(min_length=1)
     signals: tuple[str, ...] = ()
+    bases: tuple[Annotated[str, Field(min_length=1, max_length=300)], ...] = ()
 
     @model_validator(mode="after")
     def _known(self) -> Referable:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from store.base import Base, Id, one_of, primary_key, to
@@ -20,6 +20,9 @@ from store.vocabulary import (
     Sight,
     SourceKind,
 )
+
+# While a referral is open or sent, its evidence is in no other.
+_UNDER_WAY = "state IN ('proposed', 'approved', 'exported', 'acknowledged')"
 
 
 class Source(Base):
@@ -346,7 +349,13 @@ class Decision(Base):
 
 
 class Referral(Base):
-    """From proposal to export, receipt or recall: two persons, never the same one twice."""
+    """From proposal to export, receipt or recall: two persons, never the same one twice.
+
+    `content_hash` is that of the text proposed, `evidence_sha256` as `store.referred` has it; `milder` are
+    the means considered, `why_not_milder` says why they are not enough. `review_id` is the blind review that
+    the approval stands on, `end_reason` why it was rejected, withdrawn, recalled or expired. What was said is
+    never changed, and triggers (migrations 0006 and 0010) let only legal moves pass.
+    """
 
     __tablename__ = "referral"
     __table_args__ = (
@@ -358,6 +367,30 @@ class Referral(Base):
             name="approval",
         ),
         CheckConstraint("legal_basis <> '' AND why_not_milder <> ''", name="grounds"),
+        CheckConstraint(
+            "state IN ('proposed', 'rejected', 'withdrawn')"
+            " OR (review_id IS NOT NULL AND approved_at IS NOT NULL AND approved_at < expires_at)",
+            name="reviewed",
+        ),
+        CheckConstraint(
+            "state NOT IN ('exported', 'acknowledged', 'recalled') OR (bundle_sha256 IS NOT NULL"
+            " AND exported_at IS NOT NULL AND exported_at >= approved_at AND exported_at < expires_at)",
+            name="sent",
+        ),
+        Index(
+            "uq_referral_open",
+            "case_id",
+            unique=True,
+            sqlite_where=text("state IN ('proposed', 'approved')"),
+            postgresql_where=text("state IN ('proposed', 'approved')"),
+        ),
+        Index(
+            "uq_referral_evidence",
+            "evidence_sha256",
+            unique=True,
+            sqlite_where=text(_UNDER_WAY),
+            postgresql_where=text(_UNDER_WAY),
+        ),
     )
 
     id: Mapped[int] = primary_key()
@@ -366,13 +399,25 @@ class Referral(Base):
     rule: Mapped[str] = mapped_column(String(64))
     legal_basis: Mapped[str]
     why_not_milder: Mapped[str]
+    milder: Mapped[list[Any]] = mapped_column(default=list)
+    content_hash: Mapped[str] = mapped_column(String(64))
     evidence_sha256: Mapped[str] = mapped_column(String(64))
     policy: Mapped[str] = mapped_column(String(100))
     proposer_id: Mapped[int] = to("user.id")
     approver_id: Mapped[int | None] = to("user.id")
+    review_id: Mapped[int | None] = mapped_column(Id)
     proposed_at: Mapped[datetime]
     changed_at: Mapped[datetime]
+    approved_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
+    exported_at: Mapped[datetime | None]
+    bundle_sha256: Mapped[str | None] = mapped_column(String(64))
+    receipt: Mapped[str | None]
+    end_reason: Mapped[str] = mapped_column(default="")
+
+    case: Mapped[Case] = relationship()
+    proposer: Mapped[User] = relationship(foreign_keys="Referral.proposer_id")
+    approver: Mapped[User | None] = relationship(foreign_keys="Referral.approver_id")
 
 
 class Event(Base):

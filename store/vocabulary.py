@@ -55,6 +55,10 @@ class Outcome(StrEnum):
     REPORT = "report"
 
 
+# The outcomes that say that a text does harm; only they can be grounds for a referral.
+HARMFUL = frozenset({Outcome.CORRECT, Outcome.REPORT})
+
+
 class ReferralState(StrEnum):
     PROPOSED = "proposed"
     APPROVED = "approved"
