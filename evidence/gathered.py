@@ -130,8 +130,8 @@ def _row(row: object, people: _People) -> dict[str, Any]:
 
 def _referral(referral: Referral, people: _People) -> dict[str, Any]:
     # Its state goes on after the bundle is made; the bundle is made of an approved one.
-    row = _row(referral, people)
-    return {key: value for key, value in row.items() if key not in {"state", "changed_at"}}
+    later = {"state", "changed_at", "exported_at", "bundle_sha256", "receipt", "end_reason"}
+    return {key: value for key, value in _row(referral, people).items() if key not in later}
 
 
 def _source(source: Source) -> dict[str, Any]:

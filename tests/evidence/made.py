@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw
 from sqlalchemy.orm import Session
 
+from evidence import keeping
 from evidence.build import Confirmed, Tools
 from evidence.gathered import Gathered, gather
 from evidence.seal import recipient
 from evidence.sign import Signer
+from review import referral
+from review.permissions import Person
 from store.archive import Archive
 from store.archived import Exchange, Stored
 from store.bundle_tables import Bundle, Redaction
 from store.ingest import Incoming, accept, clean
 from store.keys import Keys
 from store.records import Records
-from store.referred import evidence_of, evidence_sha256
-from store.tables import Assessment, Capture, Case, Post, Referral, Rendering, Source
-from store.vocabulary import PostKind, ReferralState, Role
+from store.tables import Capture, Case, Post, Referral, Rendering, Source
+from store.vocabulary import PostKind, Role
 from tests.evidence.authority import Authority
-from tests.factory import NOW, assess_anew, person, work
+from tests.factory import NOW, person
+from tests.referable import judge, look_blind, propose
 
 URL = "http://dien-dan.example/chu-de/7"
 TEXT = (
@@ -61,6 +64,8 @@ class Referred:
     archive: Archive
     referral_id: int
     bundle_id: int
+    liaison: Person
+    lead: Person
 
     def given(self) -> Gathered:
         with self.records.read() as session:
@@ -104,39 +109,30 @@ def referred(records: Records, folder: Path, page: str = PAGE, text: str = TEXT)
         }
     with records.write() as session:
         post_id = _post(session, kept, page, text)
-    work(records)
+    judge(records, post_id)
     with records.write() as session:
         post = session.get_one(Post, post_id)
-        _referable(session, post)
         case = session.query(Case).filter_by(post_id=post_id).one()
         _picture(session, post, kept)
-    proposer, approver = (person(records, login, role).id for login, role in (("hoa", Role.REVIEWER), ("minh", Role.LEAD)))
-    liaison = person(records, "lan", Role.LIAISON).id
+    hoa, minh, lead = (
+        person(records, login, role)
+        for login, role in (("hoa", Role.REVIEWER), ("minh", Role.REVIEWER), ("tâm", Role.LEAD))
+    )
+    liaison = person(records, "lan", Role.LIAISON)
+    proposed = propose(records, hoa, case)
+    look_blind(records, minh)
     with records.write() as session:
-        policy = session.get_one(Assessment, session.get_one(Post, post_id).assessment_id).policy
-        made = Referral(
-            case_id=case.id, state=ReferralState.PROPOSED, rule="fraud", legal_basis="Điều 174 Bộ luật Hình sự",
-            why_not_milder="Đã báo nền tảng, bài vẫn còn và có người chuyển tiền.",
-            evidence_sha256=evidence_sha256(evidence_of(session, case.id)), policy=policy, proposer_id=proposer,
-            proposed_at=NOW, changed_at=NOW,
-        )  # fmt: skip
-        session.add(made)
-        session.flush()
-        made.approver_id, made.expires_at = approver, NOW + timedelta(hours=72)
-        made.state = ReferralState.APPROVED
-        session.flush()
+        approved = NOW + timedelta(minutes=10)
+        referral.approve(session, lead, proposed.id, proposed.evidence_sha256, proposed.policy, approved)
+    with records.write() as session:
         redaction = Redaction(
-            referral_id=made.id, evidence_sha256=made.evidence_sha256, marks=list(MARKS), boxes=[[40, 40, 160, 20]],
-            images=True, original_reason="", user_id=liaison, at=BEGUN,
+            referral_id=proposed.id, evidence_sha256=proposed.evidence_sha256, marks=list(MARKS),
+            boxes=[[40, 40, 160, 20]], images=True, original_reason="", user_id=liaison.id, at=BEGUN,
         )  # fmt: skip
         session.add(redaction)
         session.flush()
-        bundle = Bundle(
-            referral_id=made.id, redaction_id=redaction.id, upto=10_000, user_id=liaison, started_at=BEGUN, name="g.zip"
-        )
-        session.add(bundle)
-        session.flush()
-        return Referred(records, archive, made.id, bundle.id)
+        bundle = keeping.begin(session, session.get_one(Referral, proposed.id), liaison.id, BEGUN)
+        return Referred(records, archive, proposed.id, bundle.id, liaison, lead)
 
 
 def _post(session: Session, kept: dict[str, Stored], page: str, text: str) -> int:
@@ -158,14 +154,8 @@ def _post(session: Session, kept: dict[str, Stored], page: str, text: str) -> in
         key=f"{URL}#1", kind=PostKind.FORUM, text=clean(text), capture_id=capture.id, published_at=NOW,
         handle="nguoi_ban", url=URL,
     )  # fmt: skip
-    (accepted,) = accept(session, source.id, [post], Keys(bytes(range(32))))
+    (accepted,) = accept(session, source.id, [post], Keys(bytes(range(32))), NOW)
     return accepted.post_id
-
-
-def _referable(session: Session, post: Post) -> None:
-    assessment = session.get_one(Assessment, post.assessment_id)
-    detail = {**assessment.detail, "referable": ["fraud"]}
-    assess_anew(session, assessment, act="ad", protected=False, referable=True, flagged=True, detail=detail)
 
 
 def _picture(session: Session, post: Post, kept: dict[str, Stored]) -> None:
@@ -191,5 +181,3 @@ def _picture(session: Session, post: Post, kept: dict[str, Stored]) -> None:
 def _at(stored: Stored) -> dict[str, Any]:
     return {"warc": stored.warc, "offset": stored.offset, "length": stored.length}
 
-
-MOMENT = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
