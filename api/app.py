@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
-from api import claim_routes, drift, explanations, hotline, policy, problems, routes, watch
+from api import bundle_routes, bundle_work, claim_routes, drift, explanations, hotline, policy, problems, routes, watch
 from api.auth import Who
 from api.desk import Desk
 from api.watch import Meters
@@ -51,7 +51,9 @@ def create_api(desk: Desk) -> FastAPI:
     app.state.hotline = hotline.Line(desk.clock)
     app.state.drift = drift.Drift(desk)
     app.state.explanations = explanations.Explanations(desk)
+    app.state.bundles = bundle_work.Works(desk)
     app.include_router(routes.router)
+    app.include_router(bundle_routes.router)
     app.include_router(claim_routes.router)
     app.include_router(drift.router)
     app.include_router(explanations.router)

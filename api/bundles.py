@@ -23,7 +23,7 @@ from evidence.mask import visible
 from evidence.propose import Kind, Proposal
 from review import referral as referrals
 from review.errors import ReasonNeeded, ReviewError
-from review.permissions import Action, Person, require
+from review.permissions import Action, Person, may, require
 from review.referral_errors import NoSuchReferral
 from store import audit
 from store.archive import Archive
@@ -111,7 +111,7 @@ class Shelf:
 
 def listing(session: Session, person: Person) -> list[Line]:
     """Return the referrals that a bundle may be made of or was, newest first. Three queries."""
-    require(person, Action.EXPORT)
+    _require_sight(person)
     states = (
         ReferralState.APPROVED, ReferralState.EXPORTED, ReferralState.ACKNOWLEDGED, ReferralState.RECALLED,
     )  # fmt: skip
@@ -138,7 +138,8 @@ def listing(session: Session, person: Person) -> list[Line]:
 
 def line(session: Session, person: Person, referral_id: int) -> Line:
     """Return one referral with its bundle; raises `NoSuchReferral`."""
-    referral = _released(session, person, referral_id)
+    _require_sight(person)
+    referral = _of_released(session, referral_id)
     bundle = keeping.of_referral(session, referral_id)
     return Line(referral, bundle, keeping.stamps_of(session, bundle.id) if bundle else [])
 
@@ -211,6 +212,19 @@ def confirm(session: Session, person: Person, referral_id: int, wish: Wish, at: 
         boxes=len(boxes), images=made.images, original=made.original_reason,
     )  # fmt: skip
     return made
+
+
+def check(records: Records, person: Person, referral_id: int, shelf: Shelf) -> None:
+    """Raise what would stop a bundle from being begun; nothing is begun."""
+    with records.read() as session:
+        referral = _released(session, person, referral_id)
+        if referral.state != ReferralState.APPROVED:
+            raise BundleRefused(why="đề nghị không còn ở trạng thái đã phê duyệt.")
+        redaction = latest_redaction(session, referral)
+    if redaction is None:
+        raise BundleRefused(why="chưa ai xác nhận phần cần che.")
+    if redaction.original_reason and _tools(shelf).recipient is None:
+        raise BundleRefused(why="muốn kèm bản gốc thì đặt KIEMTIN_LIAISON_CERT để niêm phong.")
 
 
 def export(
@@ -305,7 +319,8 @@ def call_back(
 
 def recall_file(session: Session, person: Person, referral_id: int, folder: Path) -> Path:
     """Return the recall notice of a bundle."""
-    _released(session, person, referral_id)
+    _require_sight(person)
+    _of_released(session, referral_id)
     bundle = keeping.of_referral(session, referral_id)
     path = folder / (bundle.name if bundle else "").replace(".zip", "-recall.zip")
     if bundle is None or not path.is_file():
@@ -329,6 +344,15 @@ def _tools(shelf: Shelf) -> Tools:
 
 def _released(session: Session, person: Person, referral_id: int) -> Referral:
     require(person, Action.EXPORT)
+    return _of_released(session, referral_id)
+
+
+def _require_sight(person: Person) -> None:
+    """The liaison exports, a lead recalls: both see what there is."""
+    require(person, Action.LEAD if may(person, Action.LEAD) else Action.EXPORT)
+
+
+def _of_released(session: Session, referral_id: int) -> Referral:
     referral = session.get(Referral, referral_id, populate_existing=True)
     if referral is None or referral.state not in referrals.RELEASED:
         raise NoSuchReferral(referral=referral_id)

@@ -15,6 +15,7 @@ from store.keys import Keys
 from store.records import Records
 
 if TYPE_CHECKING:
+    from api.bundles import Shelf
     from classifier.model import Model
 
 
@@ -41,7 +42,7 @@ class Desk:
     `hotline` no reports are taken. `model_folder` is that of the model, None for the
     shipped one; `load_model` gives one that is loaded already. `cache` is a folder for what can be made
     again. `provinces` are the codes of those that the installation is for: its queue opens with what
-    concerns them.
+    concerns them. Without a `shelf` no evidence bundle can be made.
     """
 
     records: Records
@@ -56,6 +57,7 @@ class Desk:
     clock: Callable[[], datetime] = utc_now
     try_source: Callable[[str], dict[str, Any]] | None = None
     provinces: tuple[str, ...] = ()
+    shelf: Shelf | None = None
 
     @cached_property
     def model(self) -> Model:

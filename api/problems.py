@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 
 from api.accounts import BadLogin, Locked, LoginTaken, NoSuchUser, SignInFailed, WeakPassword
 from api.auth import ForeignRequest, MustChangePassword, NotSignedIn
+from api.bundles import NoBundleFile, NotSetUp
 from api.claims import ClaimRefused, NoClaim
 from api.drift import NoTrainingScores
 from api.pictures import NoPicture
@@ -23,11 +24,13 @@ from review.errors import (
     ReasonNeeded,
     ReviewError,
 )
+from review.referral_errors import NoSuchReferral
 from search.engine import SearchError
 
 _STATUS: dict[type[Exception], int] = {
     NotAllowed: 403,
     NoSuchCase: 404,
+    NoSuchReferral: 404,
     NoSuchUser: 404,
     ReasonNeeded: 422,
     CorrectionNeeded: 422,
@@ -42,6 +45,8 @@ _STATUS: dict[type[Exception], int] = {
     ClaimRefused: 422,
     NoSuchProvince: 404,
     NoPicture: 404,
+    NoBundleFile: 404,
+    NotSetUp: 503,
     NoPolicy: 404,
     NoneInForce: 404,
     BadPolicy: 422,

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from kiemtin.commands import (
+    bundle,
     capture,
     claims,
     crawling,
@@ -46,6 +47,7 @@ places.register(app)
 claims.register(app)
 model.register(app)
 policy.register(app)
+bundle.register(app)
 
 
 def main() -> None:
@@ -65,6 +67,7 @@ def _known_errors() -> tuple[type[Exception], ...]:
     from crawlers.imports.rows import FileUnreadable
     from crawlers.imports.run import ImportConflict
     from crawlers.sources import SourcesError
+    from evidence.errors import BundleError
     from kiemtin.settings import SettingsError
     from kiemtin.work.station import Resting
     from models import DataError
@@ -84,6 +87,7 @@ def _known_errors() -> tuple[type[Exception], ...]:
         ArchiveError,
         BackupError,
         BadClaim,
+        BundleError,
         ClaimsUnreadable,
         DataError,
         FileUnreadable,

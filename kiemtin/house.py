@@ -20,10 +20,12 @@ from store.records import Records
 from store.vocabulary import TaskKind
 
 if TYPE_CHECKING:
+    from api.bundles import Shelf
     from api.desk import Desk
     from classifier.model import Model
     from crawlers.browser import Browser
     from crawlers.sources import SourceEntry
+    from evidence.build import Tools
     from kiemtin.work.crew import Crew
     from kiemtin.work.station import Station
 
@@ -129,6 +131,33 @@ class House:
             cache=self.settings.data_dir / "cache",
             try_source=self._try_source,
             provinces=self.settings.province_codes,
+            shelf=self.shelf() if self.settings.bundle_cert else None,
+        )
+
+    def shelf(self) -> Shelf:
+        """Return where evidence bundles lie and what they are made with."""
+        from api.bundles import Shelf
+
+        return Shelf(self.settings.bundle_path, self._bundle_tools, self.settings.bundle_ner)
+
+    def _bundle_tools(self) -> Tools:
+        """Open the key that signs; raises `BundleError`. It is opened for each bundle, and held no longer."""
+        from evidence.build import Tools
+        from evidence.errors import SigningError
+        from evidence.seal import recipient
+        from evidence.sign import Signer
+
+        settings = self.settings
+        if settings.bundle_cert is None or not settings.bundle_key:
+            raise SigningError("Đặt KIEMTIN_BUNDLE_CERT và KIEMTIN_BUNDLE_KEY để ký gói (docs/evidence/signing.md).")
+        secret = settings.bundle_key_secret.get_secret_value()
+        return Tools(
+            archive=self.archive(),
+            signer=Signer.load(settings.bundle_cert, settings.bundle_key, secret),
+            unseal=self.keys.unseal,
+            recipient=recipient(settings.liaison_cert) if settings.liaison_cert else None,
+            authorities=settings.bundle_authorities,
+            anchors=settings.bundle_tsa_ca.read_bytes() if settings.bundle_tsa_ca else b"",
         )
 
     def sync_sources(self) -> list[SourceEntry]:
