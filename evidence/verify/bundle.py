@@ -41,9 +41,10 @@ def verify(path: Path, anchors: Anchors | None = None) -> Verdict:
 
 
 def _verify(bag: Bag, anchors: Anchors, verdict: Verdict) -> None:
-    if SUMS not in bag.names or SIGNATURE not in bag.names:
-        verdict.broken(SUMS, f"Thiếu {SUMS if SUMS not in bag.names else SIGNATURE}: không kiểm tra được gì.")
-        return
+    for name in (SUMS, SIGNATURE):
+        if name not in bag.names:
+            verdict.broken(name, "Thiếu phần này: không kiểm tra được gì.")
+            return
     sums = content(bag, SUMS)
     verdict.manifest_sha256 = hashlib.sha256(sums).hexdigest()
     _parts(bag, sums, verdict)

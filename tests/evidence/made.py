@@ -16,7 +16,7 @@ from evidence.build import Confirmed, Tools
 from evidence.gathered import Gathered, gather
 from evidence.seal import recipient
 from evidence.sign import Signer
-from review import referral
+from review import referral as referrals
 from review.permissions import Person
 from store.archive import Archive
 from store.archived import Exchange, Stored
@@ -96,8 +96,8 @@ def tools(archive: Archive, by: Authority, keys: Keys | None = None, **changes: 
     return replace(made, **changes)
 
 
-def referred(records: Records, folder: Path, page: str = PAGE, text: str = TEXT) -> Referred:
-    """Keep a page with its picture, take the post in, score it, and approve its referral."""
+def approved(records: Records, folder: Path, page: str = PAGE, text: str = TEXT) -> Referred:
+    """Keep a page with its picture, take the post in, judge it, and approve its referral; no bundle is begun."""
     archive = Archive(folder / "archive")
     with archive:
         kept = {
@@ -122,17 +122,24 @@ def referred(records: Records, folder: Path, page: str = PAGE, text: str = TEXT)
     proposed = propose(records, hoa, case)
     look_blind(records, minh)
     with records.write() as session:
-        approved = NOW + timedelta(minutes=10)
-        referral.approve(session, lead, proposed.id, proposed.evidence_sha256, proposed.policy, approved)
+        at = NOW + timedelta(minutes=10)
+        referrals.approve(session, lead, proposed.id, proposed.evidence_sha256, proposed.policy, at)
+    return Referred(records, archive, proposed.id, 0, liaison, lead)
+
+
+def referred(records: Records, folder: Path, page: str = PAGE, text: str = TEXT) -> Referred:
+    """Approve a referral, confirm what is masked, and begin its bundle."""
+    made = approved(records, folder, page, text)
     with records.write() as session:
-        redaction = Redaction(
-            referral_id=proposed.id, evidence_sha256=proposed.evidence_sha256, marks=list(MARKS),
-            boxes=[[40, 40, 160, 20]], images=True, original_reason="", user_id=liaison.id, at=BEGUN,
+        referral = session.get_one(Referral, made.referral_id)
+        session.add(
+            Redaction(
+                referral_id=referral.id, evidence_sha256=referral.evidence_sha256, marks=list(MARKS),
+                boxes=[[40, 40, 160, 20]], images=True, original_reason="", user_id=made.liaison.id, at=BEGUN,
+            )
         )  # fmt: skip
-        session.add(redaction)
         session.flush()
-        bundle = keeping.begin(session, session.get_one(Referral, proposed.id), liaison.id, BEGUN)
-        return Referred(records, archive, proposed.id, bundle.id, liaison, lead)
+        return replace(made, bundle_id=keeping.begin(session, referral, made.liaison.id, BEGUN).id)
 
 
 def _post(session: Session, kept: dict[str, Stored], page: str, text: str) -> int:
