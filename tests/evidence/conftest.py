@@ -13,7 +13,7 @@ from evidence.sign import read_certificates
 from evidence.verify import Anchors
 from store.migrate import migrate
 from store.records import Records
-from tests.evidence.authority import Authority, authority
+from kiemtin.demo_authority import Authority, authority
 from tests.evidence.made import BEGUN, Referred, confirmed, referred, tools
 
 

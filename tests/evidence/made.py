@@ -26,7 +26,7 @@ from store.keys import Keys
 from store.records import Records
 from store.tables import Capture, Case, Post, Referral, Rendering, Source
 from store.vocabulary import PostKind, Role
-from tests.evidence.authority import Authority
+from kiemtin.demo_authority import Authority
 from tests.factory import NOW, person
 from tests.referable import judge, look_blind, propose
 

@@ -20,7 +20,7 @@ from evidence.sign import Signer
 from store.archive import Archive
 from store.archived import ArchiveError
 from store.tables import Capture
-from tests.evidence.authority import openssl
+from kiemtin.demo_authority import openssl
 from tests.evidence.conftest import Ready
 from tests.evidence.made import BEGUN, PAGE, TEXT, confirmed, tools
 

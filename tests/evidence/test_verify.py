@@ -19,7 +19,7 @@ from evidence.canonical import pretty
 from evidence.custody import chained, steps_of
 from evidence.sign import Signer
 from evidence.verify import Anchors, State, verify
-from tests.evidence.authority import Authority, authority, openssl
+from kiemtin.demo_authority import Authority, authority, openssl
 from tests.evidence.conftest import Ready
 
 Change = Callable[[Path], None]
