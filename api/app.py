@@ -13,7 +13,18 @@ from fastapi.responses import JSONResponse
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
-from api import bundle_routes, bundle_work, claim_routes, drift, explanations, hotline, policy, problems, routes, watch
+from api import (
+    bundle_routes,
+    bundle_work,
+    claim_routes,
+    drift,
+    explanations,
+    hotline,
+    policy,
+    problems,
+    routes,
+    watch,
+)
 from api.auth import Who
 from api.desk import Desk
 from api.watch import Meters

@@ -1,4 +1,4 @@
-"""Bundles that are being built for a page, each in a thread of this server, and what went wrong with the last."""
+"""Bundles that are being built for a page, each in a thread of this server, and what went wrong last."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Evidence bundles: what an approved referral, the people who act on it, and the files have to do with each other.
+"""Evidence bundles: an approved referral, the people who act on it, and the files.
 
-Joins `review` (who may do what, and the referral's states) with `evidence` (the files); neither knows the other.
+Joins `review` (who may do what, and the referral's states) with `evidence`; neither knows the other.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, joinedload
 from evidence import keeping, propose, recall
 from evidence.build import Tools
 from evidence.errors import BundleError
-from evidence.gathered import evidence_for, events, latest_redaction, subjects
+from evidence.gathered import events, evidence_for, latest_redaction, subjects
 from evidence.mask import visible
 from evidence.propose import Kind, Proposal
 from review import referral as referrals
@@ -45,7 +45,10 @@ class NoBundleFile(ReviewError):
 
 
 class NotSetUp(ReviewError):
-    template = "Chưa đặt khóa ký gói chứng cứ: đặt KIEMTIN_BUNDLE_CERT và KIEMTIN_BUNDLE_KEY (docs/evidence/signing.md)."
+    template = (
+        "Chưa đặt khóa ký gói chứng cứ: đặt KIEMTIN_BUNDLE_CERT và KIEMTIN_BUNDLE_KEY"
+        " (docs/evidence/signing.md)."
+    )
 
 
 class SeenAnother(ReviewError):
@@ -102,7 +105,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Shelf:
-    """Where bundles lie, and what they are made with. `tools` raises `BundleError` where it cannot be opened."""
+    """Where bundles lie, and what they are made with; `tools` raises `BundleError`."""
 
     folder: Path
     tools: Callable[[], Tools]
@@ -121,8 +124,7 @@ def listing(session: Session, person: Person) -> list[Line]:
     ).all()  # fmt: skip
     numbers = [one.id for one in found]
     bundles = {
-        one.referral_id: one
-        for one in session.scalars(select(Bundle).where(Bundle.referral_id.in_(numbers)))
+        one.referral_id: one for one in session.scalars(select(Bundle).where(Bundle.referral_id.in_(numbers)))
     }
     stamps: dict[int, list[BundleStamp]] = {}
     for one in session.scalars(
@@ -246,7 +248,9 @@ def export(
         with FileLock(shelf.folder / f".{referral_id}.lock", timeout=0):
             _export(records, person, referral_id, bundle_id, shelf, clock)
     except Timeout as error:
-        raise BundleRefused(why="một tiến trình khác đang lập gói này; chờ một lát rồi tải lại trang.") from error
+        raise BundleRefused(
+            why="một tiến trình khác đang lập gói này; chờ một lát rồi tải lại trang."
+        ) from error
     except (BundleError, ArchiveError, OSError) as error:
         raise BundleRefused(why=str(error)) from error
     with records.read() as session:

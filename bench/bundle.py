@@ -1,6 +1,6 @@
 """Evidence bundles: building and verifying, against a plain ZIP of the same files with one SHA-256 each.
 
-The reference does what an archiver without a promise does: it packs the captures, compressed, and hashes them.
+The reference does what an archiver without a promise does: it packs the captures and hashes them.
 Without a picture of the page, as the goal says. A referral is of one post, so 20 posts are 20 bundles.
 """
 
@@ -42,20 +42,35 @@ def run() -> Iterable[Measure]:
             ours = _seconds(posts, lambda n: _build(given, tools, folder / f"{n}.zip"))
             plain = _seconds(posts, lambda n: _plain(given, tools.archive, folder / f"plain-{n}.zip"))
             yield Measure(
-                "bundle", f"build, {posts} posts, against zip and SHA-256", ours, plain, "≤ 2 × reference",
-                ours <= 2 * plain, "s",
-            )  # fmt: skip
+                "bundle",
+                f"build, {posts} posts, against zip and SHA-256",
+                ours,
+                plain,
+                "≤ 2 × reference",
+                ours <= 2 * plain,
+                "s",
+            )
             checked = _seconds(posts, lambda n: _verify(folder / f"{n}.zip", Anchors(root, root)))
             read = _seconds(posts, lambda n: _read(folder / f"plain-{n}.zip"))
             yield Measure(
-                "bundle", f"verify, {posts} posts, against reading that zip", checked, read, "≤ 2 × reference",
-                checked <= 2 * read, "s",
-            )  # fmt: skip
+                "bundle",
+                f"verify, {posts} posts, against reading that zip",
+                checked,
+                read,
+                "≤ 2 × reference",
+                checked <= 2 * read,
+                "s",
+            )
         small, large = (_peak(folder / str(size), size) for size in (_PAGE, 100 * _PAGE))
         yield Measure(
-            "bundle", "memory, 30 records of a page 100 times larger", large, small, "≤ 4 pages more",
-            large - small <= 4 * 100 * _PAGE / 1e6, "MB",
-        )  # fmt: skip
+            "bundle",
+            "memory, 30 records of a page 100 times larger",
+            large,
+            small,
+            "≤ 4 pages more",
+            large - small <= 4 * 100 * _PAGE / 1e6,
+            "MB",
+        )
 
 
 def _material(folder: Path, size: int) -> tuple[Gathered, Tools]:
@@ -72,25 +87,61 @@ def _material(folder: Path, size: int) -> tuple[Gathered, Tools]:
             stored = archive.exchange([Exchange(before, url, 200, (("Content-Type", kind),), body)])
             records.append(
                 Kept(
-                    "version" if number == 0 else "resource", url, _AT.isoformat(), stored.warc, stored.offset,
-                    stored.length, True, kind, {"sha256": hashlib.sha256(body).hexdigest()},
+                    "version" if number == 0 else "resource",
+                    url,
+                    _AT.isoformat(),
+                    stored.warc,
+                    stored.offset,
+                    stored.length,
+                    True,
+                    kind,
+                    {"sha256": hashlib.sha256(body).hexdigest()},
                 )
-            )  # fmt: skip
+            )
     post = {
-        "id": 1, "version": 1, "kind": "article", "url": records[0].url, "title": "Bài", "text": "Lời của bài. " * 60,
-        "quotes": [], "published_at": _AT.isoformat(), "content_sha256": "0" * 64, "source": {},
-    }  # fmt: skip
+        "id": 1,
+        "version": 1,
+        "kind": "article",
+        "url": records[0].url,
+        "title": "Bài",
+        "text": "Lời của bài. " * 60,
+        "quotes": [],
+        "published_at": _AT.isoformat(),
+        "content_sha256": "0" * 64,
+        "source": {},
+    }
     said = {"act": "ad", "detail": {"harms": {"scam": 0.9}, "found": ["scam"]}, "model": "m", "policy": "p"}
     referral = {
-        "id": 1, "legal_basis": "điều", "why_not_milder": "vì", "proposer": "Hoa", "approver": "Tâm",
-        "proposed_at": _AT.isoformat(), "evidence_sha256": "0" * 64,
-    }  # fmt: skip
-    step = {"at": _AT.isoformat(), "what": "viewed", "who": "Hoa", "subject": "case:1", "action": "case.leased"}
+        "id": 1,
+        "legal_basis": "điều",
+        "why_not_milder": "vì",
+        "proposer": "Hoa",
+        "approver": "Tâm",
+        "proposed_at": _AT.isoformat(),
+        "evidence_sha256": "0" * 64,
+    }
+    step = {
+        "at": _AT.isoformat(),
+        "what": "viewed",
+        "who": "Hoa",
+        "subject": "case:1",
+        "action": "case.leased",
+    }
     evidence = {"post": post, "assessment": said, "captures": [], "rendering": None}
     given = Gathered(
-        referral, evidence, {"name": "Nguồn", "legal_basis": "công khai"}, None, [], tuple(records), None, None, [],
-        [step] * 20, None, "Lan",
-    )  # fmt: skip
+        referral,
+        evidence,
+        {"name": "Nguồn", "legal_basis": "công khai"},
+        None,
+        [],
+        tuple(records),
+        None,
+        None,
+        [],
+        [step] * 20,
+        None,
+        "Lan",
+    )
     signer = Signer.load(own.of("department.pem"), str(own.of("department.key")))
     return given, Tools(archive, signer, lambda sealed: "")
 

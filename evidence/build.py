@@ -1,4 +1,4 @@
-"""Builds a bundle: masks what a person confirmed, writes each part, lists their hashes, signs and dates the list."""
+"""Builds a bundle: masks what a person confirmed, writes each part, lists the hashes, signs them."""
 
 from __future__ import annotations
 

@@ -67,7 +67,8 @@ def evidence_for(session: Session, referral: Referral) -> dict[str, Any]:
         raise BundleError(f"Đề nghị {referral.id} không còn bài để làm chứng cứ: {error}") from error
     if evidence_sha256(evidence) != referral.evidence_sha256:
         raise BundleError(
-            f"Chứng cứ của đề nghị {referral.id} đã đổi sau khi phê duyệt. Rút lại đề nghị này và đề nghị lại."
+            f"Chứng cứ của đề nghị {referral.id} đã đổi sau khi phê duyệt."
+            " Rút lại đề nghị này và đề nghị lại."
         )
     return evidence
 
@@ -265,9 +266,7 @@ def latest_redaction(session: Session, referral: Referral) -> Redaction | None:
     """Return what a person confirmed last for the evidence that this referral is of."""
     return session.scalar(
         select(Redaction)
-        .where(
-            Redaction.referral_id == referral.id, Redaction.evidence_sha256 == referral.evidence_sha256
-        )
+        .where(Redaction.referral_id == referral.id, Redaction.evidence_sha256 == referral.evidence_sha256)
         .order_by(Redaction.id.desc())
         .limit(1)
     )

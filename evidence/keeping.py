@@ -19,7 +19,7 @@ from evidence.gathered import evidence_for, gather, latest_redaction
 from evidence.stamp import NotStamped, Stamp, name_of, stamp
 from evidence.stamped import put_stamps, signature_of
 from store import audit
-from store.bundle_tables import Bundle, BundleState, BundleStamp, Redaction, StampState
+from store.bundle_tables import Bundle, BundleStamp, BundleState, Redaction, StampState
 from store.records import Records
 from store.tables import Event, Referral, User
 from store.vocabulary import ReferralState
@@ -44,7 +44,8 @@ def begin(session: Session, referral: Referral, user_id: int, at: datetime) -> B
     redaction = latest_redaction(session, referral)
     if redaction is None:
         raise BundleError(
-            f"Chưa ai xác nhận phần cần che của đề nghị {referral.id}: mở trang gói chứng cứ, xem và xác nhận."
+            f"Chưa ai xác nhận phần cần che của đề nghị {referral.id}:"
+            " mở trang gói chứng cứ, xem và xác nhận."
         )
     bundle = of_referral(session, referral.id)
     if bundle is not None and bundle.state == BundleState.BUILT:
@@ -106,8 +107,10 @@ def stamps_of(session: Session, bundle_id: int) -> Sequence[BundleStamp]:
     ).all()
 
 
-def restamp(records: Records, tools: Tools, folder: Path, at: datetime, *, now: bool = False) -> dict[str, int]:
-    """Ask for the dates that are owed and due (all of them with `now`), and put those that came into the bundles.
+def restamp(
+    records: Records, tools: Tools, folder: Path, at: datetime, *, now: bool = False
+) -> dict[str, int]:
+    """Ask for the dates that are owed and due (all with `now`), and put those that came into the bundles.
 
     Returns how many came and how many are still owed. A process killed between the answer and the file
     leaves the answer in the records; the next call puts it in.

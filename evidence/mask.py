@@ -35,7 +35,9 @@ class Mask:
     """
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self.texts = tuple(sorted({text.strip() for text in texts if text.strip()}, key=lambda t: (-len(t), t)))
+        self.texts = tuple(
+            sorted({text.strip() for text in texts if text.strip()}, key=lambda t: (-len(t), t))
+        )
 
     @cached_property
     def _pattern(self) -> re.Pattern[str] | None:

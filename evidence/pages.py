@@ -20,8 +20,8 @@ from evidence.errors import BundleError
 from evidence.gathered import Gathered, Kept
 from evidence.mask import Mask, NotMasked
 from evidence.recorded import extraction
-from evidence.wacz import Page, Wacz
 from evidence.versions import product
+from evidence.wacz import Page, Wacz
 from store.archive import Archive
 
 NAME = "pages.wacz"

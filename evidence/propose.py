@@ -1,4 +1,4 @@
-"""Proposes what to mask: texts that reach or name a person. A person confirms each; rules cannot know who is who.
+"""Proposes what to mask: texts that reach or name a person. A person confirms each of them.
 
 Numbers, addresses of e-mail and handles are found by `store.masking`; names and street addresses by the
 words before them and by family names; where underthesea is installed and asked for, by its NER too.
@@ -36,22 +36,27 @@ _FAMILY = (
 )
 _WORD = r"[A-ZÀ-ỴĐ][a-zà-ỹđ]+"
 _TITLE = (
-    r"anh|chị|ông|bà|cô|chú|bác|em|bé|cháu|cụ|thầy|bác sĩ|bs\.?|y tá|điều dưỡng|bệnh nhân|bn\.?|chủ tk|chủ tài"
-    r" khoản|tên(?: là)?"
+    r"anh|chị|ông|bà|cô|chú|bác|em|bé|cháu|cụ|thầy|bác sĩ|bs\.?|y tá|điều dưỡng|bệnh nhân|bn\.?|chủ tk"
+    r"|chủ tài khoản|tên(?: là)?"
 )
 _NAMES = (
     re.compile(rf"(?<!\w)(?P<name>(?:{_FAMILY})(?: {_WORD}){{1,3}})(?!\w)"),
     re.compile(rf"(?<!\w)(?i:{_TITLE}) (?P<name>{_WORD}(?: {_WORD}){{0,3}})(?!\w)"),
-    re.compile(r"(?<!\w)(?i:chủ tk|chủ tài khoản|ctk)[: ]+(?P<name>[A-ZÀ-ỴĐ]{2,}(?: [A-ZÀ-ỴĐ]{2,}){1,4})(?!\w)"),
+    re.compile(
+        r"(?<!\w)(?i:chủ tk|chủ tài khoản|ctk)[: ]+(?P<name>[A-ZÀ-ỴĐ]{2,}(?: [A-ZÀ-ỴĐ]{2,}){1,4})(?!\w)"
+    ),
 )
+_HOUSE = r"\d{1,4}[A-Za-z]?(?:/\d{1,4}[A-Za-z]?)*"
 _PLACE = r"[^\s,.;:()!?\n][^,.;:()!?\n]{0,40}?"
 _ADDRESSES = (
     re.compile(
-        rf"(?<![\w/])(?:(?i:số|nhà|số nhà) )?\d{{1,4}}[A-Za-z]?(?:/\d{{1,4}}[A-Za-z]?)*,? (?i:đường|phố|ngõ|ngách|hẻm|kiệt) {_PLACE}(?=[,.;:()!?\n]|$)"
+        rf"(?<![\w/])(?:(?i:số|nhà|số nhà) )?{_HOUSE},? (?i:đường|phố|ngõ|ngách|hẻm|kiệt) {_PLACE}"
+        r"(?=[,.;:()!?\n]|$)"
     ),
-    re.compile(r"(?<!\w)(?i:số nhà|nhà số) \d{1,4}[A-Za-z]?(?:/\d{1,4}[A-Za-z]?)*(?!\w)"),
+    re.compile(rf"(?<!\w)(?i:số nhà|nhà số) {_HOUSE}(?!\w)"),
     re.compile(
-        rf"(?<!\w)(?i:ngõ|ngách|hẻm|kiệt|thôn|ấp|xóm|tổ dân phố|khu phố|tổ) (?:\d{{1,4}}[A-Za-z]?(?:/\d{{1,4}})*|{_WORD}(?: {_WORD}){{0,3}})(?!\w)"
+        r"(?<!\w)(?i:ngõ|ngách|hẻm|kiệt|thôn|ấp|xóm|tổ dân phố|khu phố|tổ) "
+        rf"(?:{_HOUSE}|{_WORD}(?: {_WORD}){{0,3}})(?!\w)"
     ),
 )
 _MOST = 400

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 FORMAT = "kiemtin-bundle/1"
 _ABOUT = (
-    "A lead and a preservation copy: what Kiểm Tin captured, when, and who handled it since. No archive proves"
-    " what a server sent, and nothing here says that anybody is guilty of anything."
+    "A lead and a preservation copy: what Kiểm Tin captured, when, and who handled it since. No archive"
+    " proves what a server sent, and nothing here says that anybody is guilty of anything."
 )
 _STAFF = frozenset({"user", "proposer", "approver", "reviewer"})
 
@@ -31,7 +31,7 @@ def extraction(evidence: Mapping[str, Any]) -> dict[str, Any]:
 def assessment(evidence: Mapping[str, Any]) -> dict[str, Any]:
     """Return how the post was scored and why: the evaluated rules, claims, and spans of its text."""
     return {
-        "about": "Machine scoring; it orders a queue and decides nothing. Spans count characters of the text.",
+        "about": "Machine scoring; it orders a queue and decides nothing. Spans count letters of the text.",
         **evidence["assessment"],
     }
 
@@ -47,7 +47,8 @@ def referral(given: Gathered, mask: Mask) -> dict[str, Any]:
 
 def record(
     given: Gathered, mask: Mask, captures: Sequence[dict[str, Any]], notes: Mapping[str, str],
-    sealed: dict[str, Any] | None, confirmed: Confirmed, authorities: Sequence[str], signer: str, at: datetime,
+    sealed: dict[str, Any] | None, confirmed: Confirmed, authorities: Sequence[str], signer: str,
+    at: datetime,
 ) -> dict[str, Any]:  # fmt: skip
     """Return the record of a bundle: what it is, of which post, from which captures, made by what."""
     evidence = given.evidence

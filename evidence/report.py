@@ -25,13 +25,21 @@ _WIDE, _PIXELS = 174, 1000
 _SLICE, _MOST_SLICES = 1450, 6
 _ON_FIRST_PAGE = 1500
 _WHAT = {
-    "collected": "thu thập", "viewed": "xem", "decided": "kết luận", "masked": "xác nhận che", "proposed": "đề nghị",
-    "approved": "phê duyệt", "exported": "xuất", "transferred": "nhận", "recalled": "thu hồi", "handled": "xử lý",
-}  # fmt: skip
+    "collected": "thu thập",
+    "viewed": "xem",
+    "decided": "kết luận",
+    "masked": "xác nhận che",
+    "proposed": "đề nghị",
+    "approved": "phê duyệt",
+    "exported": "xuất",
+    "transferred": "nhận",
+    "recalled": "thu hồi",
+    "handled": "xử lý",
+}
 _NOTICE = (
-    "Đây là một tin báo và một bản lưu giữ, không phải kết luận về ai. Gói cho thấy Kiểm Tin đã thu được gì, lúc"
-    " nào, ai đã xử lý, và từ đó không gì bị thêm, bớt hay sửa. Không kho lưu trữ nào chứng minh được máy chủ đã"
-    " gửi gì. Cách kiểm tra: VERIFY-vi.md."
+    "Đây là một tin báo và một bản lưu giữ, không phải kết luận về ai. Gói cho thấy Kiểm Tin đã thu được gì,"
+    " lúc nào, ai đã xử lý, và từ đó không gì bị thêm, bớt hay sửa. Không kho lưu trữ nào chứng minh được"
+    " máy chủ đã gửi gì. Cách kiểm tra: VERIFY-vi.md."
 )
 
 
@@ -145,10 +153,13 @@ def _summary(pdf: _Pdf, report: Report) -> None:
     pdf.head("Che và niêm phong")
     pdf.plain(
         f"Đã che {report.masked} chỗ (dấu •) theo xác nhận của người. "
-        + (f"Bản gốc đi kèm, niêm phong cho cán bộ đầu mối: {report.sealed}" if report.sealed
-           else "Bản gốc không đi kèm."),
+        + (
+            f"Bản gốc đi kèm, niêm phong cho cán bộ đầu mối: {report.sealed}"
+            if report.sealed
+            else "Bản gốc không đi kèm."
+        ),
         9,
-    )  # fmt: skip
+    )
 
 
 def _picture(pdf: _Pdf, path: Path) -> None:
@@ -161,7 +172,9 @@ def _picture(pdf: _Pdf, path: Path) -> None:
         shown = io.BytesIO()
         piece.save(shown, "JPEG", quality=80)
         pdf.add_page()
-        pdf.head(f"Ảnh chụp trang ({number + 1})" if number else "Ảnh chụp trang (bản đủ nét: screenshot.png)")
+        pdf.head(
+            f"Ảnh chụp trang ({number + 1})" if number else "Ảnh chụp trang (bản đủ nét: screenshot.png)"
+        )
         pdf.image(shown, w=min(_WIDE, _WIDE * piece.width / _PIXELS), alt_text="Ảnh chụp trang, đã che")
 
 

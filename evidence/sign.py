@@ -28,8 +28,8 @@ class Signer:
     def load(cls, certificates: Path, key: str, secret: str = "") -> Signer:
         """Read a chain (PEM) and the key of its first certificate; raises `SigningError`.
 
-        `key` is a file (PEM, RSA or EC; `secret` is its passphrase) or `pkcs11:token=…;object=…;module-path=…`
-        (RFC 7512; `secret` is the PIN), for which the extra `pkcs11` is needed.
+        `key` is a file (PEM, RSA or EC; `secret` is its passphrase) or
+        `pkcs11:token=…;object=…?module-path=…` (RFC 7512; `secret` is the PIN; needs the extra `pkcs11`).
         """
         chain = read_certificates(certificates)
         private = _on_token(key, secret, chain[0]) if key.startswith("pkcs11:") else _from_file(key, secret)
@@ -39,7 +39,9 @@ class Signer:
 
     def sign(self, content: bytes) -> bytes:
         """Return the detached CMS signature (DER) of `content`, with the time of signing and the chain."""
-        builder = pkcs7.PKCS7SignatureBuilder().set_data(content).add_signer(self.chain[0], self.key, SHA256())
+        builder = (
+            pkcs7.PKCS7SignatureBuilder().set_data(content).add_signer(self.chain[0], self.key, SHA256())
+        )
         for certificate in self.chain[1:]:
             builder = builder.add_certificate(certificate)
         return builder.sign(Encoding.DER, [*_OPTIONS, pkcs7.PKCS7Options.NoCapabilities])

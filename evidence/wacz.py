@@ -191,5 +191,6 @@ def _resource(folder: Path, name: str) -> dict[str, Any]:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {
-        "name": name.rsplit("/", 1)[-1], "path": name, "hash": f"sha256:{digest}", "bytes": path.stat().st_size,
+        "name": name.rsplit("/", 1)[-1], "path": name, "hash": f"sha256:{digest}",
+        "bytes": path.stat().st_size,
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""A certificate authority and a time-stamping authority of one's own, made with openssl: for demos and tests alone."""
+"""A certificate authority and a time-stamping authority made with openssl: for demos and tests alone."""
 
 from __future__ import annotations
 
@@ -119,10 +119,26 @@ def authority(folder: Path, name: str = "Cơ quan thử", kind: str = "ec") -> A
     (folder / "serial").write_text("01")
     _key(folder / "root.key", kind)
     openssl(
-        "req", "-x509", "-new", "-key", folder / "root.key", "-days", "3650", "-config", config, "-extensions",
-        "root", "-utf8", "-out", folder / "root.pem",
-    )  # fmt: skip
-    for who, use, own in (("department", "signer", kind), ("liaison", "sealed", "rsa"), ("tsa", "stamps", kind)):
+        "req",
+        "-x509",
+        "-new",
+        "-key",
+        folder / "root.key",
+        "-days",
+        "3650",
+        "-config",
+        config,
+        "-extensions",
+        "root",
+        "-utf8",
+        "-out",
+        folder / "root.pem",
+    )
+    for who, use, own in (
+        ("department", "signer", kind),
+        ("liaison", "sealed", "rsa"),
+        ("tsa", "stamps", kind),
+    ):
         _key(folder / f"{who}.key", own)
         _issue(folder, config, who, use)
     return Authority(folder)
@@ -142,6 +158,21 @@ def _issue(folder: Path, config: Path, who: str, use: str) -> None:
         "req", "-new", "-key", folder / f"{who}.key", "-subj", f"/CN={who}", "-config", config, "-out", asked
     )
     openssl(
-        "x509", "-req", "-in", asked, "-CA", folder / "root.pem", "-CAkey", folder / "root.key", "-CAcreateserial",
-        "-days", "3650", "-extfile", config, "-extensions", use, "-out", folder / f"{who}.pem",
-    )  # fmt: skip
+        "x509",
+        "-req",
+        "-in",
+        asked,
+        "-CA",
+        folder / "root.pem",
+        "-CAkey",
+        folder / "root.key",
+        "-CAcreateserial",
+        "-days",
+        "3650",
+        "-extfile",
+        config,
+        "-extensions",
+        use,
+        "-out",
+        folder / f"{who}.pem",
+    )

@@ -1,7 +1,7 @@
-"""Makes one evidence bundle of the sample site: crawled, judged, proposed, looked at blind, approved, masked, built.
+"""Makes one evidence bundle of the sample site: crawled, judged, proposed, approved, masked, built.
 
-Two demo accounts decide, a third exports; the certificates, and the authority that dates, are made on the spot
-and worth nothing elsewhere. Run by `make demo-bundle OUT=b.zip`.
+Two demo accounts decide, a third exports; the certificates, and the authority that dates, are made on the
+spot and worth nothing elsewhere. Run by `make demo-bundle OUT=b.zip`.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _read_sample(house: House) -> None:
 
 
 def _refer(house: House) -> int:
-    """Let one person propose the gravest case that may be referred, another look blind and approve; return its number."""
+    """Let one person propose the gravest case that may be referred, another approve it; return its number."""
     hoa = _account(house, "hoa", "Nguyễn Hoa", Role.REVIEWER)
     tam = _account(house, "tam", "Lê Tâm", Role.LEAD)
     with house.records.write() as session:
@@ -88,11 +88,9 @@ def _refer(house: House) -> int:
             .where(Assessment.referable)
             .order_by(Case.priority.desc(), Case.id)
         ).all()
-        for case, assessment in found:
-            allowed = proposal.possible(session, hoa, case.id).rules
-            if allowed:
-                break
-        else:
+        free = ((*row, proposal.possible(session, hoa, row[0].id).rules) for row in found)
+        case, assessment, allowed = next((row for row in free if row[2]), (None, None, ()))
+        if case is None or assessment is None:
             raise BundleError("Trang mẫu không có ca nào được phép chuyển theo mô hình và chính sách này.")
         said = proposal.Proposal(allowed[0].rule, allowed[0].bases[0], _WHY, [MilderMeans.PLATFORM_REPORT])
         made = proposal.propose(session, hoa, case.id, case.version, case.content_hash, said, _now())
@@ -100,8 +98,8 @@ def _refer(house: House) -> int:
     with house.records.write() as session:
         review = second_review.waiting(session, tam)[0]
         second_review.answer(
-            session, tam, review.id, Outcome.REPORT, assessment.act, harms, "Có tài khoản và lời giục chuyển tiền.",
-            review.content_hash, _now(),
+            session, tam, review.id, Outcome.REPORT, assessment.act, harms,
+            "Có tài khoản và lời giục chuyển tiền.",            review.content_hash, _now(),
         )  # fmt: skip
     with house.records.write() as session:
         referral.approve(session, tam, number, made.evidence_sha256, made.policy, _now())
@@ -109,7 +107,7 @@ def _refer(house: House) -> int:
 
 
 def _mask(house: House, who: Person, number: int) -> None:
-    """Mask all that is proposed but the accounts and phones in the post itself: they are how the money goes."""
+    """Mask all that is proposed but accounts and phones in the post itself: they are how the money goes."""
     with house.records.write() as session:
         seen = bundles.to_mask(session, house.archive(), who, number)
         marks = [
@@ -121,7 +119,9 @@ def _mask(house: House, who: Person, number: int) -> None:
             }
             for one in seen.proposals
         ]
-        wish = bundles.Wish(seen.referral.evidence_sha256, marks, [], True, "Bản mẫu, để thấy phần niêm phong")
+        wish = bundles.Wish(
+            seen.referral.evidence_sha256, marks, [], True, "Bản mẫu, để thấy phần niêm phong"
+        )
         bundles.confirm(session, who, number, wish, _now())
 
 

@@ -149,7 +149,9 @@ class House:
 
         settings = self.settings
         if settings.bundle_cert is None or not settings.bundle_key:
-            raise SigningError("Đặt KIEMTIN_BUNDLE_CERT và KIEMTIN_BUNDLE_KEY để ký gói (docs/evidence/signing.md).")
+            raise SigningError(
+                "Đặt KIEMTIN_BUNDLE_CERT và KIEMTIN_BUNDLE_KEY để ký gói (docs/evidence/signing.md)."
+            )
         secret = settings.bundle_key_secret.get_secret_value()
         return Tools(
             archive=self.archive(),

@@ -95,21 +95,29 @@ class Settings(BaseSettings):
         " với bài nêu các tỉnh ấy và bài không nêu nơi nào; trống là mọi nơi.",
     )
     work_batch: int = Field(128, ge=1, le=2000, description="Số bài chấm trong một lượt.")
-    bundle_dir: Path | None = Field(None, description="Thư mục gói chứng cứ; trống là bundles/ trong dữ liệu.")
+    bundle_dir: Path | None = Field(
+        None, description="Thư mục gói chứng cứ; trống là bundles/ trong dữ liệu."
+    )
     bundle_cert: Path | None = Field(
         None, description="Chứng thư ký gói (PEM, của cơ quan trước, rồi trung gian); trống là không lập gói."
     )
-    bundle_key: str = Field("", description="Khóa ký gói: tệp PEM (chế độ 0600), hoặc pkcs11:token=…;object=….")
-    bundle_key_secret: SecretStr = Field(SecretStr(""), description="Mật khẩu của khóa ký, hay mã PIN của token.")
+    bundle_key: str = Field(
+        "", description="Khóa ký gói: tệp PEM (chế độ 0600), hoặc pkcs11:token=…;object=…."
+    )
+    bundle_key_secret: SecretStr = Field(
+        SecretStr(""), description="Mật khẩu của khóa ký, hay mã PIN của token."
+    )
     bundle_tsa: str = Field(
-        "", description="Bên cấp dấu thời gian RFC 3161 (địa chỉ, cách nhau bằng dấu phẩy); trống là không xin."
+        "",
+        description="Bên cấp dấu thời gian RFC 3161 (địa chỉ, cách nhau bằng dấu phẩy); trống là không xin.",
     )
     bundle_tsa_ca: Path | None = Field(None, description="Chứng thư gốc (PEM) của các bên cấp dấu thời gian.")
     liaison_cert: Path | None = Field(
         None, description="Chứng thư RSA (PEM) của cán bộ đầu mối: bản gốc được niêm phong cho người ấy."
     )
     bundle_ner: bool = Field(
-        False, description="Dùng thêm underthesea (nếu đã cài) để gợi ý tên người cần che; chậm chừng nửa phút."
+        False,
+        description="Dùng thêm underthesea (nếu đã cài) để gợi ý tên người cần che; chậm chừng nửa phút.",
     )
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="Dạng nhật ký vận hành: auto là chữ trên màn hình, JSON khi ghi vào tệp."

@@ -25,7 +25,7 @@ class StampState(StrEnum):
 class Redaction(Base):
     """What a person decided to mask in the evidence of a referral; the latest counts, none is ever changed.
 
-    `marks` are `{text, kind, keep, why}`, one for each text that was proposed or added; what is kept says why.
+    `marks` are `{text, kind, keep, why}`, one for each text proposed or added; what is kept says why.
     `boxes` are `[x, y, width, height]` in pixels of the picture. `images` says that pictures of the page were
     looked at and may go along; `original_reason`, where it is not empty, why the untouched original goes
     along, sealed. It counts for the evidence of `evidence_sha256` alone.

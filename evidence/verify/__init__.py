@@ -1,4 +1,4 @@
-"""Checks a bundle without a network and without the records that it came from; says of each part what is wrong."""
+"""Checks a bundle without a network and without records; says of each part what is wrong with it."""
 
 from evidence.verify.bundle import verify
 from evidence.verify.verdict import Anchors, Finding, State, Verdict

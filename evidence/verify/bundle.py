@@ -1,4 +1,4 @@
-"""The check of a bundle, from the outside in: the file, the list, the signature, the dates, what parts say."""
+"""The check of a bundle, from the outside in: the file, the list, signature, dates, what parts say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The WACZ inside a bundle: every file of it named and hashed, its index true, its moment that of the bundle."""
+"""The WACZ inside a bundle: every file named and hashed, its index true, its moment that of the bundle."""
 
 from __future__ import annotations
 

@@ -14,7 +14,13 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, Store, VerificationError
+from cryptography.x509.verification import (
+    Criticality,
+    ExtensionPolicy,
+    PolicyBuilder,
+    Store,
+    VerificationError,
+)
 
 from evidence.build import SIGNATURE
 from evidence.errors import NotABundle
@@ -49,11 +55,13 @@ def check(bag: Bag, sums: bytes, roots: Sequence[x509.Certificate], verdict: Ver
     if not roots:
         verdict.open(
             SIGNATURE,
-            f"Chữ ký đúng với chứng thư {name}, nhưng chưa đối chiếu chứng thư gốc nào: đưa nó bằng --ca, hoặc"
-            f" hỏi cơ quan đã ký xem SHA-256 chứng thư của họ có phải là {mark}.",
+            f"Chữ ký đúng với chứng thư {name}, nhưng chưa đối chiếu chứng thư gốc nào: đưa nó bằng --ca,"
+            f" hoặc hỏi cơ quan đã ký xem SHA-256 chứng thư của họ có phải là {mark}.",
         )
     elif wrong := _unknown(signed, roots):
-        verdict.broken(SIGNATURE, f"Chứng thư ký ({name}, {mark}) không dẫn tới chứng thư gốc đã đưa: {wrong}.")
+        verdict.broken(
+            SIGNATURE, f"Chứng thư ký ({name}, {mark}) không dẫn tới chứng thư gốc đã đưa: {wrong}."
+        )
         return None
     else:
         verdict.sound(SIGNATURE, f"Ký bởi {name}, đúng chứng thư gốc đã đưa, lúc {signed.at.isoformat()}.")
@@ -94,7 +102,9 @@ def read(signature: bytes, of: bytes, chain: Sequence[x509.Certificate]) -> Sign
     if digest != hashlib.sha256(of).digest():
         raise BadSignature("không phải của danh sách SHA256SUMS này")
     # What is signed is the attributes as a SET OF (RFC 5652, 5.4), not under the tag they have here.
-    _require_signed(certificate, signer["signature"].native, b"\x31" + signer["signed_attrs"].dump()[1:], signer)
+    _require_signed(
+        certificate, signer["signature"].native, b"\x31" + signer["signed_attrs"].dump()[1:], signer
+    )
     return Signed(certificate, others, moment)
 
 

@@ -41,9 +41,7 @@ def check(
     return moments
 
 
-def _token(
-    bag: Bag, name: str, roots: Sequence[x509.Certificate], verdict: Verdict
-) -> datetime | None:
+def _token(bag: Bag, name: str, roots: Sequence[x509.Certificate], verdict: Verdict) -> datetime | None:
     own = _own(bag)
     anchors = list(roots) or own
     try:
@@ -62,8 +60,8 @@ def _token(
         marks = ", ".join(fingerprint(one) for one in anchors)
         verdict.open(
             name,
-            f"{said}, theo chứng thư gốc đi kèm gói: đưa chứng thư gốc của bên cấp dấu bằng --tsa-ca, hoặc hỏi"
-            f" họ xem SHA-256 của nó có phải là {marks}.",
+            f"{said}, theo chứng thư gốc đi kèm gói: đưa chứng thư gốc của bên cấp dấu bằng --tsa-ca, hoặc"
+            f" hỏi họ xem SHA-256 của nó có phải là {marks}.",
         )
     return moment
 

@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 Number = Annotated[int, typer.Argument(metavar="ĐỀ_NGHỊ", help="Số của đề nghị chuyển.")]
 File = Annotated[Path, typer.Argument(metavar="GÓI", help="Tệp gói, hoặc thư mục đã mở gói ra.")]
 By = Annotated[str, typer.Option("--as", metavar="TÀI_KHOẢN", help="Làm với tư cách tài khoản này.")]
-Out = Annotated[
-    Path | None, typer.Option("--out", help="Chép thêm một bản ra tệp này.", show_default=False)
-]
+Out = Annotated[Path | None, typer.Option("--out", help="Chép thêm một bản ra tệp này.", show_default=False)]
 _SIGNS = {"sound": "[green]đúng[/]", "open": "[yellow]còn ngỏ[/]", "broken": "[bold red]HỎNG[/]"}
 _ENDS = {
     "sound": "Gói nguyên vẹn.",
@@ -122,7 +120,7 @@ def verify(
 
 
 def show(file: File) -> None:
-    """Cho xem một gói nói gì: đề nghị, bài, bản chụp, chuỗi lưu giữ. Không kiểm tra gì; dùng verify để tin."""
+    """Cho xem một gói nói gì: đề nghị, bài, chuỗi lưu giữ. Không kiểm tra gì; dùng verify để tin."""
     from evidence.custody import steps_of
     from evidence.verify.bag import content, opened
 
@@ -137,10 +135,14 @@ def show(file: File) -> None:
     facts = Table(show_header=False, title=escape(file.name), title_justify="left")
     post = about.get("post", {})
     for label, value in (
-        ("đề nghị", about.get("referral")), ("lập lúc", about.get("built_at")), ("bởi", about.get("built_by")),
-        ("địa chỉ", post.get("url")), ("bài", str(post.get("text", ""))[:300]),
-        ("thu hồi vì", about.get("reason")), ("niêm phong", (about.get("sealed") or {}).get("reason")),
-    ):  # fmt: skip
+        ("đề nghị", about.get("referral")),
+        ("lập lúc", about.get("built_at")),
+        ("bởi", about.get("built_by")),
+        ("địa chỉ", post.get("url")),
+        ("bài", str(post.get("text", ""))[:300]),
+        ("thu hồi vì", about.get("reason")),
+        ("niêm phong", (about.get("sealed") or {}).get("reason")),
+    ):
         if value:
             facts.add_row(label, escape(str(value)))
     out.print(facts)

@@ -44,7 +44,11 @@ def one(request: Request, who: Who, referral_id: int) -> Response:
     with desk.records.write() as session:
         line = room.line(session, who.person, referral_id)
         masks, stale = None, ""
-        if line.referral.state == "approved" and may(who.person, Action.EXPORT) and not works.busy(referral_id):
+        if (
+            line.referral.state == "approved"
+            and may(who.person, Action.EXPORT)
+            and not works.busy(referral_id)
+        ):
             try:
                 ner = desk.shelf is not None and desk.shelf.ner
                 masks = room.to_mask(session, desk.archive, who.person, referral_id, ner=ner)
@@ -120,7 +124,7 @@ def timestamp(request: Request, who: Who, referral_id: int) -> Response:
 
 
 def _marks(form: FormData) -> list[dict[str, Any]]:
-    """Return what the form says of each text: those that were proposed, then what a person wrote, a line each."""
+    """Return what the form says of each text: what was proposed, then what a person wrote, a line each."""
     marks = []
     number = 0
     while (text := form.get(f"text-{number}")) is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +19,7 @@ from evidence.build import Tools
 from evidence.sign import read_certificates
 from evidence.stamp import NotStamped
 from evidence.verify import Anchors, State, verify
+from kiemtin.demo_authority import Authority, authority
 from review.permissions import Person
 from review_ui.app import create_app
 from store import audit
@@ -27,7 +27,6 @@ from store.bundle_tables import Bundle, BundleState
 from store.records import Records
 from store.tables import Event, Referral, UserSession
 from store.vocabulary import Role
-from kiemtin.demo_authority import Authority, authority
 from tests.evidence.made import BEGUN, Referred, approved, tools
 from tests.factory import NoEngine, person
 
@@ -42,7 +41,11 @@ class Room:
         self.tools: Tools = tools(self.referred.archive, own)
         shelf = Shelf(folder / "bundles", lambda: self.tools)
         self.desk = Desk(
-            records, NoEngine(), self.referred.archive, shelf=shelf, clock=lambda: BEGUN  # type: ignore[arg-type]
+            records,
+            NoEngine(),
+            self.referred.archive,
+            shelf=shelf,
+            clock=lambda: BEGUN,  # type: ignore[arg-type]
         )
         self.app = create_app(self.desk)
 
@@ -84,11 +87,13 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture
-def room(sqlite: Records, tmp_path: Path, own: Authority) -> Iterator[Room]:
-    yield Room(sqlite, tmp_path, own)
+def room(sqlite: Records, tmp_path: Path, own: Authority) -> Room:
+    return Room(sqlite, tmp_path, own)
 
 
-def test_an_approved_referral_is_masked_built_taken_acknowledged_and_recalled(room: Room, tmp_path: Path) -> None:
+def test_an_approved_referral_is_masked_built_taken_acknowledged_and_recalled(
+    room: Room, tmp_path: Path
+) -> None:
     liaison, lead = room.client(Role.LIAISON), room.client(Role.LEAD)
     assert [one["referral_state"] for one in liaison.get("/api/v1/bundles").json()] == ["approved"]
     seen = liaison.get(f"/api/v1/bundles/{room.number}/masking").json()
@@ -110,7 +115,10 @@ def test_an_approved_referral_is_masked_built_taken_acknowledged_and_recalled(ro
     assert liaison.post(f"/api/v1/bundles/{room.number}/receipt", json={"receipt": "  "}).status_code == 409
     said = liaison.post(f"/api/v1/bundles/{room.number}/receipt", json={"receipt": "Số 45/BN"})
     assert said.status_code == 204
-    assert lead.post(f"/api/v1/bundles/{room.number}/recall", json={"reason": "bài đã cải chính"}).status_code == 204
+    assert (
+        lead.post(f"/api/v1/bundles/{room.number}/recall", json={"reason": "bài đã cải chính"}).status_code
+        == 204
+    )
     file.write_bytes(lead.get(f"/api/v1/bundles/{room.number}/recall").content)
     notice = verify(file, Anchors(root, root))
     assert {one.state for one in notice.findings} == {State.SOUND, State.OPEN}
@@ -183,7 +191,10 @@ def test_without_a_date_it_says_so_and_gets_it_later(room: Room) -> None:
 def test_a_build_that_was_cut_off_goes_on_and_one_that_fails_leaves_the_referral_approved(room: Room) -> None:
     liaison = room.client(Role.LIAISON)
     assert room.masked(liaison) == 204
-    whole, room.tools = room.tools, replace(room.tools, archive=type(room.tools.archive)(room.folder / "none"))
+    whole, room.tools = (
+        room.tools,
+        replace(room.tools, archive=type(room.tools.archive)(room.folder / "none")),
+    )
     failed = room.build(liaison)
     assert (failed["state"], failed["referral_state"]) == ("building", "approved")
     assert "Không thấy tệp" in str(failed["error"])
@@ -208,7 +219,9 @@ def test_an_approval_that_lapsed_meanwhile_exports_nothing(room: Room) -> None:
     who = room.referred.liaison
     moments = iter([BEGUN, BEGUN.replace(year=2027)])
     with pytest.raises(ApprovalExpired):
-        bundles.export(room.records, Person(who.id, who.role), room.number, room.desk.shelf, lambda: next(moments))  # type: ignore[arg-type]
+        bundles.export(
+            room.records, Person(who.id, who.role), room.number, room.desk.shelf, lambda: next(moments)
+        )  # type: ignore[arg-type]
     with room.records.read() as session:
         assert session.get_one(Referral, room.number).state == "approved"
         assert session.query(Bundle).one().state == BundleState.BUILDING

@@ -11,9 +11,9 @@ import pytest
 from evidence.build import Built, build
 from evidence.sign import read_certificates
 from evidence.verify import Anchors
+from kiemtin.demo_authority import Authority, authority
 from store.migrate import migrate
 from store.records import Records
-from kiemtin.demo_authority import Authority, authority
 from tests.evidence.made import BEGUN, Referred, confirmed, referred, tools
 
 

@@ -16,6 +16,7 @@ from evidence.build import Confirmed, Tools
 from evidence.gathered import Gathered, gather
 from evidence.seal import recipient
 from evidence.sign import Signer
+from kiemtin.demo_authority import Authority
 from review import referral as referrals
 from review.permissions import Person
 from store.archive import Archive
@@ -26,7 +27,6 @@ from store.keys import Keys
 from store.records import Records
 from store.tables import Capture, Case, Post, Referral, Rendering, Source
 from store.vocabulary import PostKind, Role
-from kiemtin.demo_authority import Authority
 from tests.factory import NOW, person
 from tests.referable import judge, look_blind, propose
 
@@ -103,9 +103,13 @@ def approved(records: Records, folder: Path, page: str = PAGE, text: str = TEXT)
         kept = {
             "page": archive.exchange([exchange(URL, page.encode(), "text/html")]),
             "css": archive.exchange([exchange("http://dien-dan.example/mau.css", CSS, "text/css")]),
-            "image": archive.exchange([exchange("http://dien-dan.example/anh.png", picture(32, 32), "image/png")]),
+            "image": archive.exchange(
+                [exchange("http://dien-dan.example/anh.png", picture(32, 32), "image/png")]
+            ),
             "picture": archive.resource(f"urn:fullPage:{URL}", NOW, "image/png", io.BytesIO(picture())),
-            "dom": archive.resource(f"urn:dom:{URL}", NOW, "text/html; charset=utf-8", io.BytesIO(page.encode())),
+            "dom": archive.resource(
+                f"urn:dom:{URL}", NOW, "text/html; charset=utf-8", io.BytesIO(page.encode())
+            ),
         }
     with records.write() as session:
         post_id = _post(session, kept, page, text)
@@ -146,7 +150,11 @@ def _post(session: Session, kept: dict[str, Stored], page: str, text: str) -> in
     import hashlib
 
     source = Source(
-        name="Diễn đàn", kind="forum", url="http://dien-dan.example/", legal_basis="trang công khai", added_at=NOW
+        name="Diễn đàn",
+        kind="forum",
+        url="http://dien-dan.example/",
+        legal_basis="trang công khai",
+        added_at=NOW,
     )
     session.add(source)
     session.flush()
@@ -167,7 +175,12 @@ def _post(session: Session, kept: dict[str, Stored], page: str, text: str) -> in
 
 def _picture(session: Session, post: Post, kept: dict[str, Stored]) -> None:
     resources = [
-        {"url": f"http://dien-dan.example/{name}", "warc": one.warc, "offset": one.offset, "length": one.length}
+        {
+            "url": f"http://dien-dan.example/{name}",
+            "warc": one.warc,
+            "offset": one.offset,
+            "length": one.length,
+        }
         for name, one in (("mau.css", kept["css"]), ("anh.png", kept["image"]))
     ]
     page = session.get_one(Capture, post.capture_id)
@@ -187,4 +200,3 @@ def _picture(session: Session, post: Post, kept: dict[str, Stored]) -> None:
 
 def _at(stored: Stored) -> dict[str, Any]:
     return {"warc": stored.warc, "offset": stored.offset, "length": stored.length}
-

@@ -17,10 +17,10 @@ from evidence.container import parts_of
 from evidence.errors import BundleError, SealingError, SigningError
 from evidence.mask import DOT, Mask, NotMasked
 from evidence.sign import Signer
+from kiemtin.demo_authority import openssl
 from store.archive import Archive
 from store.archived import ArchiveError
 from store.tables import Capture
-from kiemtin.demo_authority import openssl
 from tests.evidence.conftest import Ready
 from tests.evidence.made import BEGUN, PAGE, TEXT, confirmed, tools
 
@@ -45,7 +45,10 @@ def test_a_bundle_has_every_part_that_it_promises(ready: Ready) -> None:
     version = record["captures"][0]
     assert version["ip"] == "192.0.2.7"
     assert version["robots"] == {"allowed": True}
-    assert (version["server_date"], version["clock_offset_seconds"]) == ("Fri, 20 Nov 2026 03:00:01 GMT", -1.0)
+    assert (version["server_date"], version["clock_offset_seconds"]) == (
+        "Fri, 20 Nov 2026 03:00:01 GMT",
+        -1.0,
+    )
     assert record["software"]["kiemtin"]
     assert "lead" in record["about"]
     said = json.loads(found["referral.json"])
@@ -59,7 +62,9 @@ def test_a_bundle_has_every_part_that_it_promises(ready: Ready) -> None:
 def test_what_was_confirmed_is_masked_in_every_open_part_and_what_was_kept_is_there(ready: Ready) -> None:
     found = parts(ready.path)
     wacz = parts_in(found["pages.wacz"])
-    texts = {name: content.decode() for name, content in found.items() if name.endswith((".json", ".txt", ".html"))}
+    texts = {
+        name: content.decode() for name, content in found.items() if name.endswith((".json", ".txt", ".html"))
+    }
     texts["page"] = page_in(wacz)
     for name, text in texts.items():
         for hidden in HIDDEN:
@@ -74,7 +79,9 @@ def test_what_was_confirmed_is_masked_in_every_open_part_and_what_was_kept_is_th
     assert [mark.get("why") for mark in marks if mark.get("kept")] == ["tài khoản nhận tiền"]
 
 
-def test_the_original_opens_for_the_liaison_alone_and_is_the_one_that_the_record_names(ready: Ready, tmp_path: Path) -> None:
+def test_the_original_opens_for_the_liaison_alone_and_is_the_one_that_the_record_names(
+    ready: Ready, tmp_path: Path
+) -> None:
     found = parts(ready.path)
     sealed, opened = tmp_path / "original.p7m", tmp_path / "original.zip"
     sealed.write_bytes(found["sealed/original.p7m"])
@@ -94,22 +101,44 @@ def test_the_original_opens_for_the_liaison_alone_and_is_the_one_that_the_record
     assert other.returncode != 0
 
 
-def test_the_same_input_makes_the_same_bytes_but_for_signature_and_dates(ready: Ready, tmp_path: Path) -> None:
-    build(ready.referred.given(), confirmed(), tools(ready.referred.archive, ready.authority), tmp_path / "g.zip", BEGUN)
+def test_the_same_input_makes_the_same_bytes_but_for_signature_and_dates(
+    ready: Ready, tmp_path: Path
+) -> None:
+    build(
+        ready.referred.given(),
+        confirmed(),
+        tools(ready.referred.archive, ready.authority),
+        tmp_path / "g.zip",
+        BEGUN,
+    )
     first, again = parts(ready.path), parts(tmp_path / "g.zip")
     free = {SIGNATURE, f"{SIGNATURE}.tsr", "sealed/original.p7m", "record.json", "report.pdf", "SHA256SUMS"}
     assert {name for name in first if first[name] != again[name]} <= free
     # The seal is made with a fresh key each time; without it every part is the same.
     plain = confirmed(original_reason="")
     for name in ("a.zip", "b.zip"):
-        build(ready.referred.given(), plain, tools(ready.referred.archive, ready.authority), tmp_path / name, BEGUN)
+        build(
+            ready.referred.given(),
+            plain,
+            tools(ready.referred.archive, ready.authority),
+            tmp_path / name,
+            BEGUN,
+        )
     one, other = parts(tmp_path / "a.zip"), parts(tmp_path / "b.zip")
     assert {name for name in one if one[name] != other[name]} <= {SIGNATURE, f"{SIGNATURE}.tsr"}
 
 
-def test_pictures_of_the_page_go_along_only_when_somebody_looked_at_them(ready: Ready, tmp_path: Path) -> None:
+def test_pictures_of_the_page_go_along_only_when_somebody_looked_at_them(
+    ready: Ready, tmp_path: Path
+) -> None:
     made = confirmed(images=False, original_reason="")
-    build(ready.referred.given(), made, tools(ready.referred.archive, ready.authority), tmp_path / "g.zip", BEGUN)
+    build(
+        ready.referred.given(),
+        made,
+        tools(ready.referred.archive, ready.authority),
+        tmp_path / "g.zip",
+        BEGUN,
+    )
     record = json.loads(parts(tmp_path / "g.zip")["record.json"])
     became = {one["url"].rsplit("/", 1)[1]: one.get("form") or one.get("why") for one in record["captures"]}
     assert became == {"7": "masked", "mau.css": "whole", "anh.png": "image"}
@@ -125,13 +154,19 @@ def test_a_text_that_tags_cut_up_keeps_the_page_out(ready: Ready) -> None:
 def test_what_cannot_be_built_leaves_no_file(ready: Ready, tmp_path: Path) -> None:
     given, target = ready.referred.given(), tmp_path / "g.zip"
     with pytest.raises(SealingError, match="KIEMTIN_LIAISON_CERT"):
-        build(given, confirmed(), tools(ready.referred.archive, ready.authority, recipient=None), target, BEGUN)
+        build(
+            given, confirmed(), tools(ready.referred.archive, ready.authority, recipient=None), target, BEGUN
+        )
     with pytest.raises(ArchiveError):
         build(given, confirmed(), tools(Archive(tmp_path / "none"), ready.authority), target, BEGUN)
     wrong = replace(given.records[0], facts={**(given.records[0].facts or {}), "sha256": "0" * 64})
     with pytest.raises(BundleError, match="không khớp SHA-256"):
         build(
-            replace(given, records=(wrong,)), confirmed(), tools(ready.referred.archive, ready.authority), target, BEGUN
+            replace(given, records=(wrong,)),
+            confirmed(),
+            tools(ready.referred.archive, ready.authority),
+            target,
+            BEGUN,
         )
     assert list(tmp_path.iterdir()) == []
 

@@ -64,12 +64,17 @@ def test_an_untouched_bundle_is_sound_packed_or_not(ready: Ready, folder: Path) 
 def test_without_roots_it_stays_open_and_with_others_it_is_broken(ready: Ready, tmp_path: Path) -> None:
     verdict = verify(ready.path)
     assert verdict.state == State.OPEN
-    assert {one.part for one in verdict.findings if one.state == State.OPEN} == {"SHA256SUMS.p7s", "SHA256SUMS.p7s.tsr"}
+    assert {one.part for one in verdict.findings if one.state == State.OPEN} == {
+        "SHA256SUMS.p7s",
+        "SHA256SUMS.p7s.tsr",
+    }
     other = authority(tmp_path / "other", "Ai đó")
     from evidence.sign import read_certificates
 
     roots = read_certificates(other.of("root.pem"))
-    broken = {one.part for one in verify(ready.path, Anchors(roots, roots)).findings if one.state == State.BROKEN}
+    broken = {
+        one.part for one in verify(ready.path, Anchors(roots, roots)).findings if one.state == State.BROKEN
+    }
     assert broken == {"SHA256SUMS.p7s", "SHA256SUMS.p7s.tsr"}
 
 
@@ -98,7 +103,9 @@ def test_each_part_removed_or_renamed_is_named(ready: Ready, folder: Path) -> No
         path.rename(other)
         verdict = verify(folder, ready.anchors)
         assert verdict.state == State.BROKEN, name
-        assert f"x{path.name}" in {Path(one.part).name for one in verdict.findings} or name.startswith("SHA256SUMS"), name
+        assert f"x{path.name}" in {Path(one.part).name for one in verdict.findings} or name.startswith(
+            "SHA256SUMS"
+        ), name
         other.unlink()
         verdict = verify(folder, ready.anchors)
         # A date that was taken away cannot be told from one that never came; neither passes for sound.
@@ -144,7 +151,10 @@ def test_another_who_signs_it_anew_is_not_the_department(ready: Ready, folder: P
     assert broken == {"SHA256SUMS.p7s", "SHA256SUMS.p7s.tsr"}
 
 
-@pytest.mark.parametrize("name", ["ghi-chu", "post/ghi-chu", "archive/post/text.txt", ".an", "SHA256SUMS.bak", "post/SHA256SUMS.p7s"])
+@pytest.mark.parametrize(
+    "name",
+    ["ghi-chu", "post/ghi-chu", "archive/post/text.txt", ".an", "SHA256SUMS.bak", "post/SHA256SUMS.p7s"],
+)
 def test_an_added_file_is_named_dotted_or_not(ready: Ready, folder: Path, name: str) -> None:
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text("thêm")
@@ -194,7 +204,10 @@ def _forge_created(files: dict[str, bytes]) -> None:
     ("change", "named"),
     [
         (lambda files: files.update({"README": b"x"}), "README"),
-        (lambda files: files.update({"other/archive/data.warc.gz": files["archive/data.warc.gz"]}), "other/archive"),
+        (
+            lambda files: files.update({"other/archive/data.warc.gz": files["archive/data.warc.gz"]}),
+            "other/archive",
+        ),
         (_forge_created, "created"),
         (lambda files: files.pop("pages/pages.jsonl"), "pages/pages.jsonl"),
         (lambda files: files.update({"indexes/index.cdxj": b""}), "index.cdxj"),
@@ -238,7 +251,9 @@ def test_a_custody_with_a_step_changed_removed_or_put_in_is_named(ready: Ready, 
     assert "SHA256SUMS.p7s" in found(ready, folder)
 
 
-def rebuilt(ready: Ready, target: Path, change: Callable[[zipfile.ZipFile, zipfile.ZipInfo, bytes], None]) -> Path:
+def rebuilt(
+    ready: Ready, target: Path, change: Callable[[zipfile.ZipFile, zipfile.ZipInfo, bytes], None]
+) -> Path:
     """Write the bundle with the ordinary library, each part as `change` puts it in."""
     with zipfile.ZipFile(ready.path) as old, zipfile.ZipFile(target, "w") as new:
         for info in old.infolist():
@@ -277,16 +292,22 @@ def hostile(name: str, content: bytes = b"x", **changes: object) -> Change:
         (hostile("post/more", extra=b"\x01\x00\x00\x00"), "post/more"),
     ],
 )
-def test_hostile_archives_are_refused_unopened(ready: Ready, tmp_path: Path, change: Change, named: str) -> None:
+def test_hostile_archives_are_refused_unopened(
+    ready: Ready, tmp_path: Path, change: Change, named: str
+) -> None:
     target = tmp_path / "x.zip"
     target.write_bytes(ready.path.read_bytes())
     change(target)
     (finding,) = verify(target, ready.anchors).findings
-    assert (finding.state, named in finding.message or "byte" in finding.message) == (State.BROKEN, True), finding
+    assert (finding.state, named in finding.message or "byte" in finding.message) == (State.BROKEN, True), (
+        finding
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.zip"]
 
 
-def test_bytes_before_between_and_after_and_dates_in_the_archive_are_refused(ready: Ready, tmp_path: Path) -> None:
+def test_bytes_before_between_and_after_and_dates_in_the_archive_are_refused(
+    ready: Ready, tmp_path: Path
+) -> None:
     whole = ready.path.read_bytes()
     target = tmp_path / "x.zip"
     with ready.path.open("rb") as file:
