@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run train test test-engines lint types bench docs clean lock screenshot demo-report
+.PHONY: help setup run train test test-engines lint types bench docs clean lock screenshot demo-report demo-bundle
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ setup: $(VENV)/run.stamp ## make the virtual environment and install what runnin
 
 run: setup ## crawl the sample site, score it, and open the desk on http://127.0.0.1:8000 (PORT=… changes it)
 	@$(BIN)/kiemtin demo --port $(PORT)
+
+demo-bundle: setup ## make one evidence bundle of the sample site (OUT=b.zip) and the root certificate that verifies it
+	@$(BIN)/python -m kiemtin.demo_bundle $(or $(OUT),b.zip)
 
 train: $(VENV)/train.stamp ## install what training and its tests need (torch, CPU build)
 

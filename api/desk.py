@@ -18,6 +18,7 @@ from store.keys import Keys
 from store.records import Records
 
 if TYPE_CHECKING:
+    from api.bundles import Shelf
     from classifier.model import Model
 
 
@@ -46,7 +47,7 @@ class Desk:
     again. `provinces` are the codes of those that the installation is for: its queue opens with what
     concerns them. An approved referral is to be exported within `approved_for`. `clocks` say when cases are
     due; after `severe_in_a_row` severe cases a milder one comes (0: never). `telling` is to whom reports are
-    told, and under which name.
+    told, and under which name. Without a `shelf` no evidence bundle can be made.
     """
 
     records: Records
@@ -65,6 +66,7 @@ class Desk:
     clocks: Clocks = field(default_factory=Clocks)
     severe_in_a_row: int = 0
     telling: Telling = field(default_factory=Telling)
+    shelf: Shelf | None = None
 
     @cached_property
     def model(self) -> Model:

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 
 from api.accounts import BadLogin, Locked, LoginTaken, NoSuchUser, SignInFailed, WeakPassword
 from api.auth import ForeignRequest, MustChangePassword, NotSignedIn
+from api.bundles import NoBundleFile, NotSetUp
 from api.claims import ClaimRefused, NoClaim
 from api.drift import NoTrainingScores
 from api.kept_pages import NoKeptPage
@@ -88,6 +89,8 @@ _STATUS: dict[type[Exception], int] = {
     ClaimRefused: 422,
     NoSuchProvince: 404,
     NoPicture: 404,
+    NoBundleFile: 404,
+    NotSetUp: 503,
     NoPolicy: 404,
     NoneInForce: 404,
     BadPolicy: 422,

@@ -25,6 +25,7 @@ MODULES = {
     "reports": "bench.reports",
     "sizes": "bench.sizes",
     "desk": "bench.desk",
+    "bundle": "bench.bundle",
 }
 NAMES = tuple(MODULES)
 TABLE = Path(__file__).parent.parent / "docs" / "benchmarks.md"

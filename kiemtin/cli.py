@@ -7,6 +7,7 @@ import sys
 import typer
 
 from kiemtin.commands import (
+    bundle,
     capture,
     claims,
     crawling,
@@ -50,6 +51,7 @@ model.register(app)
 policy.register(app)
 reports.register(app)
 delivery.register(app)
+bundle.register(app)
 
 
 def main() -> None:
@@ -69,6 +71,7 @@ def _known_errors() -> tuple[type[Exception], ...]:
     from crawlers.imports.rows import FileUnreadable
     from crawlers.imports.run import ImportConflict
     from crawlers.sources import SourcesError
+    from evidence.errors import BundleError
     from kiemtin.settings import SettingsError
     from kiemtin.work.station import Resting
     from models import DataError
@@ -94,6 +97,7 @@ def _known_errors() -> tuple[type[Exception], ...]:
         BadClaim,
         BadPeriod,
         BadMessage,
+        BundleError,
         ClaimsUnreadable,
         DataError,
         FileUnreadable,

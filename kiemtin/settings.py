@@ -147,6 +147,30 @@ class Settings(BaseSettings):
         " leadership: a@b.vn; lead: c@b.vn d@b.vn.",
     )
     work_batch: int = Field(128, ge=1, le=2000, description="Số bài chấm trong một lượt.")
+    bundle_dir: Path | None = Field(
+        None, description="Thư mục gói chứng cứ; trống là bundles/ trong dữ liệu."
+    )
+    bundle_cert: Path | None = Field(
+        None, description="Chứng thư ký gói (PEM, của cơ quan trước, rồi trung gian); trống là không lập gói."
+    )
+    bundle_key: str = Field(
+        "", description="Khóa ký gói: tệp PEM (chế độ 0600), hoặc pkcs11:token=…;object=…."
+    )
+    bundle_key_secret: SecretStr = Field(
+        SecretStr(""), description="Mật khẩu của khóa ký, hay mã PIN của token."
+    )
+    bundle_tsa: str = Field(
+        "",
+        description="Bên cấp dấu thời gian RFC 3161 (địa chỉ, cách nhau bằng dấu phẩy); trống là không xin.",
+    )
+    bundle_tsa_ca: Path | None = Field(None, description="Chứng thư gốc (PEM) của các bên cấp dấu thời gian.")
+    liaison_cert: Path | None = Field(
+        None, description="Chứng thư RSA (PEM) của cán bộ đầu mối: bản gốc được niêm phong cho người ấy."
+    )
+    bundle_ner: bool = Field(
+        False,
+        description="Dùng thêm underthesea (nếu đã cài) để gợi ý tên người cần che; chậm chừng nửa phút.",
+    )
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="Dạng nhật ký vận hành: auto là chữ trên màn hình, JSON khi ghi vào tệp."
     )
@@ -250,6 +274,14 @@ class Settings(BaseSettings):
             "secret": self.archive_secret.get_secret_value(),
         }
         return {name: value for name, value in given.items() if value}
+
+    @property
+    def bundle_path(self) -> Path:
+        return self.bundle_dir or self.data_dir / "bundles"
+
+    @property
+    def bundle_authorities(self) -> tuple[str, ...]:
+        return _parts(self.bundle_tsa)
 
     @property
     def key_path(self) -> Path:

@@ -21,6 +21,7 @@ from api.desk import Desk
 from review.errors import ReviewError
 from review_ui.page import page, say
 from review_ui.pages import (
+    bundles,
     case_parts,
     cases,
     claims,
@@ -59,6 +60,7 @@ _PAGES = (
     reports,
     corrections,
     public,
+    bundles,
 )
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]

@@ -251,4 +251,11 @@ _WORDS = {
     "copy_different": _n("đánh dấu bản sao là khác"),
     "copy_unmarked": _n("bỏ đánh dấu bản sao"),
     "copy_split": _n("tách bản sao thành ca riêng"),
+    "mark_phone": _n("số điện thoại"),
+    "mark_account": _n("số tài khoản"),
+    "mark_email": _n("thư điện tử"),
+    "mark_handle": _n("tên tài khoản"),
+    "mark_name": _n("tên người"),
+    "mark_address": _n("địa chỉ"),
+    "mark_other": _n("khác"),
 }

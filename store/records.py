@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from store import (
+    bundle_tables,  # noqa: F401
     case_tables,  # noqa: F401
     claim_tables,  # noqa: F401
     complaint_tables,  # noqa: F401
