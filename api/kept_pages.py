@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select, union
+from sqlalchemy import CompoundSelect, select, union
 from sqlalchemy.orm import Session
 
 from crawlers.reading.charset import decode
@@ -42,7 +43,7 @@ def captures(session: Session, person: Person, case_id: int) -> Sequence[Capture
     """Return the archived pages of a case's post, latest first: of versions, later looks, and renderings."""
     require(person, Action.REVIEW)
     post_id = get(session, case_id).post_id
-    of_post = union(
+    of_post: CompoundSelect[Any] = union(
         select(Post.capture_id).where(Post.id == post_id),
         select(Revision.capture_id).where(Revision.post_id == post_id),
         select(Sighting.capture_id).where(Sighting.post_id == post_id, Sighting.capture_id.is_not(None)),

@@ -171,7 +171,7 @@ def coverage(session: Session, case: Case, limit: int = 500) -> Coverage:
         select(Post.id, Post.content_hash).where(Post.cluster_id == case.cluster_id).order_by(Post.id)
     )
     for post_id, content_hash in rows:
-        same = content_hash == case.content_hash or said.get(content_hash) == CopyVerdict.SAME
+        same = content_hash == case.content_hash or said.get(content_hash) == "same"
         (covered if same else left).append(post_id)
     return Coverage(covered[:limit], len(covered), left[:limit], len(left))
 
