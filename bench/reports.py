@@ -187,9 +187,11 @@ def _put(session: Session, choose: random.Random, page: list[dict[str, Any]], ma
             rows[Post].append(
                 {
                     "id": made, "key": f"k{made}", "source_id": 1 + (number + copy * 7) % _SOURCES,
-                    "capture_id": 1, "kind": "forum", "text": text, "content_hash": f"{number:064d}", "first_seen_at": seen,
+                    "capture_id": 1, "kind": "forum", "text": text, "content_hash": f"{number:064d}",
+                    "first_seen_at": seen,
                     "last_seen_at": seen, "cluster_id": number, "assessment_id": made, "language": "vi",
-                    "title": "", "quotes": [], "version": 1, "facts": {},
+                    "title": "",
+                    "quotes": [], "version": 1, "facts": {},
                 }
             )  # fmt: skip
             rows[Assessment].append(
