@@ -27,6 +27,7 @@ from api import (
     queue_routes,
     referral_routes,
     routes,
+    second_review_routes,
     watch,
 )
 from api.auth import Who
@@ -58,6 +59,7 @@ _ROUTES = (
     routes,
     claim_routes,
     referral_routes,
+    second_review_routes,
     case_routes,
     drift,
     explanations,

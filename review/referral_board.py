@@ -10,7 +10,7 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, Select, select, true
 from sqlalchemy.orm import Session, joinedload
 
-from review import gate
+from review import gate, second_review
 from review.errors import ReviewError
 from review.permissions import Action, Person, may
 from review.referral import MOVES, visible
@@ -93,7 +93,12 @@ def board(session: Session, person: Person, at: datetime) -> Board:
     found = [*session.scalars(query), *session.scalars(ended)]
     in_force = policies.active(session)
     version = in_force.version if in_force is not None else ""
-    cards = [_card(session, referral, version, at) for referral in found]
+    # One query brings the reviews of all, so that no card asks for its own.
+    reviews = second_review.standing_of(session, {row.case_id for row in found})
+    cards = [
+        _card(row, gate.counting(row, reviews.get((row.case_id, row.content_hash))), version, at)
+        for row in found
+    ]
     open_to_see = [card for card in cards if not _blind(person, card)]
     states: dict[ReferralState, list[Card]] = {state: [] for state in ReferralState if state in seen}
     for card in open_to_see:
@@ -117,7 +122,8 @@ def shown(session: Session, person: Person, referral_id: int, at: datetime) -> S
         except ReviewError as error:
             lapsed = error
     in_force = policies.active(session)
-    card = _card(session, referral, in_force.version if in_force is not None else "", at, lapsed)
+    version = in_force.version if in_force is not None else ""
+    card = _card(referral, gate.review_of(session, referral), version, at, lapsed)
     if _blind(person, card):
         raise StillBlind()
     return Shown(
@@ -153,9 +159,12 @@ def _loaded() -> Select[Referral]:
 
 
 def _card(
-    session: Session, referral: Referral, policy: str, at: datetime, lapsed: ReviewError | None = None
+    referral: Referral,
+    review: SecondReview | None,
+    policy: str,
+    at: datetime,
+    lapsed: ReviewError | None = None,
 ) -> Card:
-    review = gate.review_of(session, referral)
     changed = (
         referral.policy != policy
         or not referral.content_hash == referral.case.content_hash == referral.case.post.content_hash
