@@ -13,7 +13,24 @@ from fastapi.responses import JSONResponse
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
-from api import claim_routes, drift, explanations, hotline, policy, problems, report_routes, routes, watch
+from api import (
+    case_routes,
+    claim_routes,
+    complaint_routes,
+    drift,
+    explanations,
+    hotline,
+    live,
+    policy,
+    problems,
+    quality_routes,
+    queue_routes,
+    referral_routes,
+    report_routes,
+    routes,
+    second_review_routes,
+    watch,
+)
 from api.auth import Who
 from api.desk import Desk
 from api.watch import Meters
@@ -26,7 +43,7 @@ _LARGER = {hotline.PATH: hotline.LARGEST}
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -38,6 +55,24 @@ _HEADERS = {
 # What the framework would tell a collector holds searches, addresses of people and messages of errors;
 # `Meters.measure` tells what is fit to be told.
 _NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+
+_ROUTES = (
+    routes,
+    claim_routes,
+    referral_routes,
+    second_review_routes,
+    case_routes,
+    drift,
+    explanations,
+    policy,
+    hotline,
+    live,
+    queue_routes,
+    quality_routes,
+    complaint_routes,
+    report_routes,
+    watch,
+)
 
 Next = Callable[[Request], Awaitable[Response]]
 
@@ -51,14 +86,9 @@ def create_api(desk: Desk) -> FastAPI:
     app.state.hotline = hotline.Line(desk.clock)
     app.state.drift = drift.Drift(desk)
     app.state.explanations = explanations.Explanations(desk)
-    app.include_router(routes.router)
-    app.include_router(claim_routes.router)
-    app.include_router(drift.router)
-    app.include_router(explanations.router)
-    app.include_router(policy.router)
-    app.include_router(report_routes.router)
-    app.include_router(hotline.router)
-    app.include_router(watch.router)
+    app.state.live = live.Live(desk)
+    for module in _ROUTES:
+        app.include_router(module.router)
 
     @app.get("/api/openapi.json", include_in_schema=False)
     def schema(who: Who) -> dict[str, object]:

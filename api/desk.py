@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports.telling import Telling
+from review.referral import APPROVED_FOR
+from review.sla import Clocks
 from search.engine import SearchEngine
 from store.archive import Archive
 from store.keys import Keys
@@ -42,7 +44,9 @@ class Desk:
     `hotline` no reports are taken. `model_folder` is that of the model, None for the
     shipped one; `load_model` gives one that is loaded already. `cache` is a folder for what can be made
     again. `provinces` are the codes of those that the installation is for: its queue opens with what
-    concerns them. `telling` is to whom reports are told, and under which name.
+    concerns them. An approved referral is to be exported within `approved_for`. `clocks` say when cases are
+    due; after `severe_in_a_row` severe cases a milder one comes (0: never). `telling` is to whom
+    reports are told, and under which name.
     """
 
     records: Records
@@ -57,6 +61,9 @@ class Desk:
     clock: Callable[[], datetime] = utc_now
     try_source: Callable[[str], dict[str, Any]] | None = None
     provinces: tuple[str, ...] = ()
+    approved_for: timedelta = APPROVED_FOR
+    clocks: Clocks = field(default_factory=Clocks)
+    severe_in_a_row: int = 0
     telling: Telling = field(default_factory=Telling)
 
     @cached_property

@@ -11,27 +11,72 @@ from api.accounts import BadLogin, Locked, LoginTaken, NoSuchUser, SignInFailed,
 from api.auth import ForeignRequest, MustChangePassword, NotSignedIn
 from api.claims import ClaimRefused, NoClaim
 from api.drift import NoTrainingScores
+from api.kept_pages import NoKeptPage
 from api.pictures import NoPicture
 from api.pipeline import NoSuchTask
 from api.policy import BadPolicy, NoneInForce, NoPolicy
 from api.region import NoSuchProvince
 from api.reports import NoCorrection, NoReport, NotTold
 from api.sources import NoSuchSource
+from review.copies import NoSuchCopy
+from review.decision import ActNeeded, ClaimNotShown
+from review.drafts import NoDraft
 from review.errors import (
+    BadAlert,
     CorrectionNeeded,
+    MustBeSomebodyElse,
+    NoSuchAdjudication,
     NoSuchCase,
+    NoSuchComplaint,
+    NoSuchFilter,
+    NoSuchGolden,
+    NoSuchLabel,
+    NoSuchSecondReview,
     NotAllowed,
+    NotAReviewer,
+    NotAssigned,
+    NotBlind,
+    NothingToRead,
     ReasonNeeded,
     ReviewError,
+)
+from review.notes import EmptyNote
+from review.referral_errors import (
+    MilderNeeded,
+    NecessityNeeded,
+    NoBundle,
+    NoSuchBasis,
+    NoSuchReferral,
+    ReceiptNeeded,
+    SamePerson,
 )
 from search.engine import SearchError
 
 _STATUS: dict[type[Exception], int] = {
     NotAllowed: 403,
     NoSuchCase: 404,
+    NoSuchFilter: 404,
+    BadAlert: 422,
+    NotAReviewer: 422,
     NoSuchUser: 404,
+    NoSuchReferral: 404,
+    NoSuchSecondReview: 404,
+    NotBlind: 403,
+    SamePerson: 403,
+    NoSuchLabel: 422,
+    NoSuchBasis: 422,
+    NecessityNeeded: 422,
+    MilderNeeded: 422,
+    ReceiptNeeded: 422,
+    NoBundle: 422,
     ReasonNeeded: 422,
     CorrectionNeeded: 422,
+    ActNeeded: 422,
+    ClaimNotShown: 422,
+    EmptyNote: 422,
+    NoSuchCopy: 404,
+    NoDraft: 404,
+    NoKeptPage: 404,
     WeakPassword: 422,
     BadLogin: 422,
     LoginTaken: 409,
@@ -50,6 +95,12 @@ _STATUS: dict[type[Exception], int] = {
     NoReport: 404,
     NoCorrection: 404,
     NotTold: 422,
+    NotAssigned: 403,
+    MustBeSomebodyElse: 422,
+    NothingToRead: 403,
+    NoSuchAdjudication: 404,
+    NoSuchGolden: 404,
+    NoSuchComplaint: 404,
     NotSignedIn: 401,
     MustChangePassword: 403,
     ForeignRequest: 403,

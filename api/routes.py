@@ -48,9 +48,13 @@ class Escalation(Seen):
 
 
 class Decide(Seen):
+    """A decision; see `review.decision.Verdict` for what each outcome needs."""
+
     outcome: Outcome
     reason: str = ""
     correction: str = ""
+    act: str = ""
+    claim_id: str = ""
 
 
 class Reason(BaseModel):
@@ -110,8 +114,9 @@ def listing(
 ) -> list[schemas.QueueRow]:  # fmt: skip
     desk = desk_of(request)
     with desk.records.read() as session:
-        cases = queue.listing(session, who.person, lane, desk.clock(), offset, limit, region)
-        return [schemas.QueueRow.of(case) for case in cases]
+        at = desk.clock()
+        cases = queue.listing(session, who.person, lane, at, offset, limit, region)
+        return [schemas.QueueRow.of(case, desk.clocks, at) for case in cases]
 
 
 @router.post("/lanes/{lane}/next")
@@ -119,14 +124,16 @@ def lease_next(request: Request, who: Who, lane: str, region: region.Asked) -> s
     """Lease the next case of a lane; null when none is left."""
     desk = desk_of(request)
     with desk.records.write() as session:
-        lease = queue.lease_next(session, who.person, lane, desk.clock(), region)
+        lease = queue.lease_next(session, who.person, lane, desk.clock(), region, desk.severe_in_a_row)
     return schemas.LeaseAnswer.of(lease) if lease else None
 
 
 @router.get("/cases/{case_id}")
 def case(request: Request, who: Who, case_id: int) -> schemas.CaseAnswer:
-    with desk_of(request).records.read() as session:
-        return schemas.CaseAnswer.of(case_page.load(session, who.person, case_id))
+    desk = desk_of(request)
+    with desk.records.read() as session:
+        shown = case_page.load(session, who.person, case_id)
+    return schemas.CaseAnswer.of(shown, desk.clocks, desk.clock())
 
 
 @router.post("/cases/{case_id}/lease")
@@ -160,7 +167,7 @@ def skip(request: Request, who: Who, case_id: int, given: Skip) -> None:
 @router.post("/cases/{case_id}/decide")
 def decide(request: Request, who: Who, case_id: int, given: Decide) -> schemas.DecisionAnswer:
     desk = desk_of(request)
-    verdict = Verdict(given.outcome, given.reason, given.correction)
+    verdict = Verdict(given.outcome, given.reason, given.correction, given.act, given.claim_id)
     with desk.records.write() as session:
         made = decision.decide(
             session, who.person, case_id, given.version, given.token, given.seen, verdict, desk.clock()

@@ -8,8 +8,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from api.pipeline import Overview, Parked
+from review import priority
 from review.case_page import CasePage
 from review.queue import Lease
+from review.sla import Clocks
 from store.tables import Case, Event, Run
 
 
@@ -27,11 +29,26 @@ class Me(Plain):
     csrf: str
 
 
+class PartsAnswer(Plain):
+    """A priority as 100 × harm × severity × raised × spread × fresh; see `review.priority.Parts`."""
+
+    total: float
+    harm: float | None
+    severity: float
+    raised: float
+    spread: float
+    fresh: float
+    copies: int
+    recent: int
+
+
 class QueueRow(Plain):
     case_id: int
     version: int
     state: str
     priority: float
+    priority_parts: PartsAnswer
+    due_at: datetime
     harm: str | None
     uncertain: bool
     title: str
@@ -41,12 +58,13 @@ class QueueRow(Plain):
     published_at: datetime | None
 
     @classmethod
-    def of(cls, case: Case) -> QueueRow:
-        """Return the row of a case whose post and source are loaded."""
-        post = case.post
+    def of(cls, case: Case, clocks: Clocks, at: datetime) -> QueueRow:
+        """Return the row of a case, at a moment, whose post, source and assessment are loaded."""
+        post, parts = case.post, _parts(case, at)
         return cls(
-            case_id=case.id, version=case.version, state=case.state, priority=case.priority, harm=case.harm,
-            uncertain=case.uncertain, title=post.title, excerpt=post.text[:200], source=post.source.name,
+            case_id=case.id, version=case.version, state=case.state, priority=round(parts.total, 2),
+            priority_parts=parts, due_at=clocks.due(case), harm=case.harm, uncertain=case.uncertain,
+            title=post.title, excerpt=post.text[:200], source=post.source.name,
             kind=post.kind, published_at=post.published_at,
         )  # fmt: skip
 
@@ -73,6 +91,18 @@ class CopyAnswer(Plain):
     text: str
 
 
+class VariantAnswer(Plain):
+    """Copies that share one text near to the one under review; `standing` is what a person found of it."""
+
+    content_hash: str
+    text: str
+    posts: int
+    post_id: int
+    first_seen_at: datetime
+    sources: list[str]
+    standing: str
+
+
 class MomentAnswer(Plain):
     at: datetime
     what: str
@@ -88,7 +118,9 @@ class DecisionAnswer(Plain):
     id: int
     outcome: str
     reason: str
+    act: str | None
     correction: str
+    claim_id: str | None
     policy: str
     snapshot_sha256: str
     at: datetime
@@ -107,6 +139,8 @@ class CaseAnswer(Plain):
     version: int
     state: str
     priority: float
+    priority_parts: PartsAnswer
+    due_at: datetime
     harm: str | None
     uncertain: bool
     leased_until: datetime | None
@@ -123,21 +157,24 @@ class CaseAnswer(Plain):
     assessment: dict[str, Any]
     copies: list[CopyAnswer]
     copies_total: int
+    variants: list[VariantAnswer]
     history: list[MomentAnswer]
     decisions: list[DecisionAnswer]
     activity: list[ActivityAnswer]
 
     @classmethod
-    def of(cls, page: CasePage) -> CaseAnswer:
-        """Return all that a case page shows."""
-        case, post = page.case, page.post
+    def of(cls, page: CasePage, clocks: Clocks, at: datetime) -> CaseAnswer:
+        """Return all that a case page shows at a moment."""
+        case, post, parts = page.case, page.post, _parts(page.case, at)
         return cls(
-            case_id=case.id, version=case.version, state=case.state, priority=case.priority, harm=case.harm,
-            uncertain=case.uncertain, leased_until=case.lease_until,
-            leased_by=case.lease_user.name if case.lease_user else None, post_id=post.id, url=post.url,
-            kind=post.kind, source=post.source.name, title=post.title, text=post.text, quotes=post.quotes,
+            case_id=case.id, version=case.version, state=case.state, priority=round(parts.total, 2),
+            priority_parts=parts, due_at=clocks.due(case), harm=case.harm, uncertain=case.uncertain,
+            leased_until=case.lease_until, leased_by=case.lease_user.name if case.lease_user else None,
+            post_id=post.id, url=post.url, kind=post.kind, source=post.source.name, title=post.title,
+            text=post.text, quotes=post.quotes,
             content_hash=case.content_hash, published_at=post.published_at, assessment=page.assessment,
             copies=[CopyAnswer.model_validate(copy) for copy in page.copies], copies_total=page.copies_total,
+            variants=[VariantAnswer.model_validate(variant) for variant in page.variants],
             history=[MomentAnswer.model_validate(moment) for moment in page.history],
             decisions=[DecisionAnswer.model_validate(decision) for decision in page.decisions],
             activity=[
@@ -145,6 +182,10 @@ class CaseAnswer(Plain):
                 for a in page.activity
             ],
         )  # fmt: skip
+
+
+def _parts(case: Case, at: datetime) -> PartsAnswer:
+    return PartsAnswer.model_validate(priority.of_case(case, at))
 
 
 class HitAnswer(Plain):

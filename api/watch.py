@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api import pipeline
 from api.auth import desk_of
 from api.desk import Desk
+from review import lanes
 from search.engine import SearchError
 from store.migrate import require_current
 from store.records import RecordsError
@@ -79,12 +80,20 @@ class _FromRecords(Collector):
             events = session.scalar(select(func.max(Event.id))) or 0
             enabled = session.scalar(select(func.count()).select_from(Source).where(Source.enabled)) or 0
             last = session.scalar(select(func.max(Run.started_at)).where(Run.kind == RunKind.CRAWL))
+            late = lanes.overdue(session, self._desk.clock(), self._desk.clocks)
+        overdue = GaugeMetricFamily(
+            "kiemtin_cases_overdue", "Cases past the clock of their lane", labels=["lane"]
+        )
+        for lane, number in late.items():
+            if lane != lanes.ALL:
+                overdue.add_metric([lane], number)
         by_state = GaugeMetricFamily("kiemtin_cases", "Cases by state", labels=["state"])
         for state, number in cases:
             by_state.add_metric([state], number)
         return [
             *_of_work(seen),
             by_state,
+            overdue,
             GaugeMetricFamily("kiemtin_posts", "Posts", value=posts),
             GaugeMetricFamily("kiemtin_events", "Events of the audit log", value=events),
             GaugeMetricFamily("kiemtin_sources_enabled", "Sources that are crawled", value=enabled),

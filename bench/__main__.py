@@ -24,6 +24,7 @@ MODULES = {
     "workers": "bench.workers",
     "reports": "bench.reports",
     "sizes": "bench.sizes",
+    "desk": "bench.desk",
 }
 NAMES = tuple(MODULES)
 TABLE = Path(__file__).parent.parent / "docs" / "benchmarks.md"

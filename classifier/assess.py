@@ -70,6 +70,10 @@ class Assessment:
         return self.judged.priority
 
     @property
+    def severity(self) -> float:
+        return self.judged.severity
+
+    @property
     def why(self) -> Rule:
         return self.judged.why
 
@@ -95,13 +99,13 @@ class Assessment:
         )
 
 
-_JUDGED = ("found", "flagged", "protected", "uncertain", "referable", "priority", "why")
+_JUDGED = ("found", "flagged", "protected", "uncertain", "referable", "priority", "severity", "why")
 
 
 def _judgement(plain: dict[str, Any]) -> Judgement:
     common: dict[str, Any] = {
         "uncertain": plain["uncertain"], "found": tuple(plain["found"]), "priority": plain["priority"],
-        "why": Rule.from_dict(plain["why"]),
+        "severity": plain.get("severity", 0.0), "why": Rule.from_dict(plain["why"]),
     }  # fmt: skip
     if not plain["protected"]:
         return Free(flagged=plain["flagged"], referable=tuple(plain["referable"]), **common)

@@ -17,12 +17,13 @@ REFERABLE = "referable"
 
 @dataclass(frozen=True, kw_only=True)
 class _Judged:
-    """`found` are the harms named, `priority` is 0 to 100, `why` the evaluated rules."""
+    """`found` are the harms named, `priority` is 0 to 100, `severity` 0 to 1, `why` the evaluated rules."""
 
     uncertain: bool
     found: tuple[str, ...]
     priority: float
     why: Rule
+    severity: float = 0.0
 
 
 @final

@@ -92,10 +92,14 @@ class Thresholds(_Strict):
 
 
 class Referable(_Strict):
-    """When a post may be proposed for referral: each harm reaches its number, one signal is in the text."""
+    """When a post may be proposed for referral: each harm reaches its number, one signal is in the text.
+
+    `bases` are the legal bases that a proposal may name (`review.grounds` reads them).
+    """
 
     harms: dict[str, Share] = Field(min_length=1)
     signals: tuple[str, ...] = ()
+    bases: tuple[Annotated[str, Field(min_length=1, max_length=300)], ...] = ()
 
     @model_validator(mode="after")
     def _known(self) -> Referable:
@@ -106,7 +110,11 @@ class Referable(_Strict):
 
 
 class Weights(_Strict):
-    """What the parts of the priority count for; `points` are those of each signal, at most 1 together."""
+    """What the parts of the priority count for; `points` are those of each signal, at most 1 together.
+
+    `harmful` and `severity` are exponents: at 0 the part does not count, at 1 it counts in full. `claim` and
+    `signals` say by which share a matched claim and signals raise the product.
+    """
 
     harmful: Share
     severity: Share
@@ -170,6 +178,7 @@ class Policy(_Strict):
             found = (max(harms, key=lambda harm: harms[harm]),)
         seen = {name for name, rule in signals.items() if rule.passed}
         priority = self.weigh(harmful, harms, claim or 0.0, seen)
+        severity = self.severity_of(harms)
         why = Rule(
             "why",
             flagged.outcome,
@@ -177,11 +186,13 @@ class Policy(_Strict):
             children=(flagged, uncertain, matched, some("signals", list(signals.values())), referable),
         )
         if not free.passed:
-            return Protected(uncertain=uncertain.passed, found=found, priority=priority, why=why)
+            return Protected(
+                uncertain=uncertain.passed, found=found, priority=priority, severity=severity, why=why
+            )
         grounds = tuple(rule.name for rule in referable.children if rule.passed)
         return Free(
             flagged=flagged.passed, uncertain=uncertain.passed, referable=grounds, found=found,
-            priority=priority, why=why,
+            priority=priority, severity=severity, why=why,
         )  # fmt: skip
 
     def needs_no_more_than(self, before: Policy) -> bool:
@@ -197,20 +208,25 @@ class Policy(_Strict):
             leaves.append(some("signal", [signals[signal] for signal in rule.signals]))
         return every(name, leaves)
 
+    def severity_of(self, harms: Mapping[str, float]) -> float:
+        """Return how severe, 0 to 1, the gravest harm is that a post is likely to do."""
+        likely = [harm for harm, p in harms.items() if p >= self.thresholds.harm]
+        return max(self.severity[harm] for harm in likely or (max(harms, key=lambda harm: harms[harm]),))
+
     def weigh(
         self, harmful: float, harms: Mapping[str, float], claim: float, signals: Container[str]
     ) -> float:
-        """Return the priority, 0 to 100, of a post whose text has `signals`."""
+        """Return the priority, 0 to 100, of a post by its text: calibrated harm × severity.
+
+        A claim that it matches and `signals` in it raise it. Copies and time are not known here: the queue
+        multiplies by spread and freshness.
+        """
         weights = self.priority
         points = sum(number for name, number in weights.points.items() if name in signals)
-        parts = (
-            (weights.harmful, harmful),
-            (weights.severity, max(self.severity[harm] * p for harm, p in harms.items())),
-            (weights.claim, claim),
-            (weights.signals, min(1.0, points)),
-        )
-        total = sum(weight for weight, _ in parts)
-        return round(100 * sum(weight * part for weight, part in parts) / total, 2) if total else 0.0
+        raised = 1 + weights.claim * claim + weights.signals * min(1.0, points)
+        most = 1 + weights.claim + weights.signals
+        product: float = harmful**weights.harmful * self.severity_of(harms) ** weights.severity
+        return round(100 * product * raised / most, 2)
 
 
 def load_policy(file: Path | None = None) -> Policy:

@@ -66,6 +66,7 @@ def _photograph(url: str, password: str) -> None:
         page.wait_for_selector("#triage[data-case]")
         page.goto(f"{url}/?lane=cure")
         page.keyboard.press("d")
+        page.keyboard.press("1")
         page.wait_for_selector(".toast")
         _keep(page, "desk.png")
         context.add_cookies([{"name": "kiemtin_theme", "value": "dark", "url": url}])

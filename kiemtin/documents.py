@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, Select, and_, case, func, select
 from sqlalchemy.orm import Session
 
 from search.engine import Document
 from search.vectors import embed
+from store.case_tables import CopyMark
 from store.place_tables import PostPlace
 from store.records import Records
 from store.tables import Assessment, Case, Post, Source
-from store.vocabulary import CaseState
+from store.vocabulary import CaseState, CopyVerdict
 from store.work_tables import Searchable
 
 PAGE = 1000
@@ -74,11 +75,25 @@ def _query() -> Select[Post, Assessment, Source, str, int, str]:
         .where(PostPlace.post_id == Post.id)
         .scalar_subquery()
     )
+    # A near copy that nobody confirmed is not covered by the decision on its case.
+    left_open = and_(
+        Case.state == CaseState.DECIDED, Post.content_hash != Case.content_hash, CopyMark.case_id.is_(None)
+    )
+    state = case((left_open, ""), else_=Case.state)
     return (
-        select(Post, Assessment, Source, Case.state, Searchable.version, provinces)
+        select(Post, Assessment, Source, state, Searchable.version, provinces)
         .join(Source, Source.id == Post.source_id)
         .outerjoin(Assessment, Assessment.id == Post.assessment_id)
         .outerjoin(Case, Case.cluster_id == Post.cluster_id)
+        .outerjoin(
+            CopyMark,
+            and_(
+                CopyMark.case_id == Case.id,
+                CopyMark.shown == Case.content_hash,
+                CopyMark.copy == Post.content_hash,
+                CopyMark.verdict == CopyVerdict.SAME,
+            ),
+        )
         .outerjoin(Searchable, Searchable.post_id == Post.id)
     )
 

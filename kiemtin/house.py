@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ from store.records import Records
 from store.vocabulary import Channel, TaskKind
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from api.desk import Desk
     from classifier.model import Model
     from crawlers.browser import Browser
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from kiemtin.delivery.carrier import Carrier
     from kiemtin.work.crew import Crew
     from kiemtin.work.station import Station
+    from review.drawing import Sampling
 
 # Each part is imported where it is opened: a command starts as quickly as what it needs.
 
@@ -91,11 +95,31 @@ class House:
 
     def crew(self, queues: Iterable[TaskKind]) -> Crew:
         """Return the stations of some queues, with the model of the settings and the policy in force."""
+        from kiemtin.work.alerts import Alerts
         from kiemtin.work.crew import Crew
         from kiemtin.work.weekly_draft import WeeklyDraft
 
         stations = [self._station(kind) for kind in dict.fromkeys(queues)]
-        return Crew(self.records, stations, [WeeklyDraft(self.records, self.settings.telling)])
+        draft = WeeklyDraft(self.records, self.settings.telling)
+        return Crew(self.records, stations, [Alerts(self.records, self.desk).check, self._draw, draft])
+
+    def _draw(self, at: datetime) -> None:
+        """Draw which decided cases are reviewed a second time."""
+        from review import drawing
+
+        with self.records.write() as session:
+            drawing.draw(session, self._sampling, at)
+
+    @property
+    def _sampling(self) -> Sampling:
+        from review.drawing import Sampling
+
+        settings = self.settings
+        return Sampling(self._lot, settings.second_review_percent / 100, settings.golden_percent / 100)
+
+    def _lot(self, of: str) -> float:
+        # The key is opened when the first lot is drawn: only the process that leads draws.
+        return self.keys.lot(of)
 
     def _station(self, kind: TaskKind) -> Station:
         if kind == TaskKind.SCORE:
@@ -150,6 +174,9 @@ class House:
             cache=self.settings.data_dir / "cache",
             try_source=self._try_source,
             provinces=self.settings.province_codes,
+            approved_for=timedelta(hours=self.settings.referral_hours),
+            clocks=self.settings.clocks,
+            severe_in_a_row=self.settings.severe_in_a_row,
             telling=self.settings.telling,
         )
 

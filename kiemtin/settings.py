@@ -15,6 +15,7 @@ from store.vocabulary import SourceKind
 if TYPE_CHECKING:
     from classifier.encoder.runtime import Serving
     from reports.telling import Telling
+    from review.sla import Clocks
 
 _SECRETS = "/run/secrets"
 
@@ -95,6 +96,22 @@ class Settings(BaseSettings):
         description="Tỉnh của nơi cài đặt (mã hoặc tên, cũ hay mới, cách nhau bằng dấu phẩy): bàn duyệt mở ra"
         " với bài nêu các tỉnh ấy và bài không nêu nơi nào; trống là mọi nơi.",
     )
+    second_review_percent: float = Field(
+        5.0, ge=0, le=100, description="Phần trăm quyết định, rút ngẫu nhiên, mà người khác đọc lại độc lập."
+    )
+    golden_percent: float = Field(
+        2.0, ge=0, le=100, description="Phần trăm quyết định mà sau đó người duyệt đọc một ca đã biết đáp án."
+    )
+    referral_hours: int = Field(
+        72, ge=1, le=720, description="Phê duyệt đề nghị chuyển công an có hiệu lực bao nhiêu giờ."
+    )
+    sla_hours: str = Field(
+        "24, scam=4, impersonation=8, hate=8, cure=12, uncertain=72",
+        description="Hạn xử lý của ca, tính bằng giờ: số chung, rồi LÀN=GIỜ cho từng tác hại hay uncertain.",
+    )
+    severe_in_a_row: int = Field(
+        5, ge=0, le=100, description="Sau bấy nhiêu ca nặng liền nhau thì xen một ca nhẹ hơn; 0 là không xen."
+    )
     smtp_host: str = Field("", description="Máy chủ gửi thư (SMTP); trống là không gửi thư.")
     smtp_port: int = Field(587, ge=1, le=65535, description="Cổng của máy chủ gửi thư.")
     smtp_security: Literal["starttls", "tls", "none"] = Field(
@@ -170,6 +187,17 @@ class Settings(BaseSettings):
         """The codes of today's provinces that `provinces` names."""
         return _codes(self.provinces)
 
+    @field_validator("sla_hours")
+    @classmethod
+    def _known_lanes(cls, value: str) -> str:
+        _clocks(value)
+        return value
+
+    @property
+    def clocks(self) -> Clocks:
+        """The clock of each lane."""
+        return _clocks(self.sla_hours)
+
     @property
     def serving(self) -> Serving:
         """How the model is run."""
@@ -230,6 +258,25 @@ class Settings(BaseSettings):
 
 def _parts(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _clocks(value: str) -> Clocks:
+    import models
+    from review.sla import UNCERTAIN, Clocks
+
+    known = {*models.labels().harms, UNCERTAIN}
+    otherwise, lanes = Clocks().otherwise, {}
+    for part in _parts(value):
+        lane, named, hours = part.rpartition("=")
+        if named and lane.strip() not in known:
+            raise ValueError(f"không có làn {lane.strip()}; có: {', '.join(sorted(known))}")
+        if not 0 < float(hours) <= 10_000:
+            raise ValueError(f"{part}: số giờ phải lớn hơn 0")
+        if named:
+            lanes[lane.strip()] = float(hours)
+        else:
+            otherwise = float(hours)
+    return Clocks(otherwise, lanes)
 
 
 def _codes(value: str) -> tuple[str, ...]:

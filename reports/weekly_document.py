@@ -183,12 +183,10 @@ def _quality(weekly: Weekly) -> Iterator[Block]:
         f"Quyết định bị xét lại và đổi khác: {count(quality.turned.now)} (tuần trước"
         f" {count(quality.turned.before)}).",
     ]
-    if quality.complaints is not None:
-        told.append(
-            f"Khiếu nại và yêu cầu đính chính nhận được: {count(quality.complaints.now)}; quyết"
-            " định phải đổi theo:"
-            f" {count(quality.complaints_upheld)}."
-        )
+    told.append(
+        f"Khiếu nại và yêu cầu đính chính nhận được: {count(quality.complaints.now)};"
+        f" quyết định đổi theo khiếu nại: {count(quality.complaints_changed)}."
+    )
     yield Bullets(tuple(told))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
+from review import aside, priority
 from review.errors import IllegalMove, NoSuchCase
 from store import audit, outbox
 from store.tables import Activity, Assessment, Case, Post
@@ -67,27 +68,40 @@ def record(
 def refresh(session: Session, cluster_ids: Iterable[int], at: datetime) -> None:
     """Open a cluster's case once a post of it is flagged or uncertain, and keep it true to the posts.
 
-    A new copy can only raise the priority. When the text under review was edited, the case shows the new
-    text under a new version; one already decided is queued again if the new text is flagged or uncertain.
+    A new copy raises the priority by its spread. When the text under review was edited, the case shows the
+    new text under a new version; one already decided is queued again if the new text is flagged or uncertain.
     """
     wanted = sorted(set(cluster_ids))
     held = select(Case).where(Case.cluster_id.in_(wanted)).order_by(Case.id).with_for_update()
     cases = {case.cluster_id: case for case in session.scalars(held)}
     shown = _shown(session, wanted)
-    for post, assessment in _heaviest(session, wanted):
+    heaviest = [
+        (post, assessment)
+        for post, assessment in _heaviest(session, wanted)
+        if post.cluster_id in cases or assessment.flagged or assessment.uncertain
+    ]
+    spreads = priority.spreads(session, [post.cluster_id for post, _ in heaviest])
+    for post, assessment in heaviest:
         case = cases.get(post.cluster_id)
         notable = assessment.flagged or assessment.uncertain
         if case is None:
-            if notable:
-                _open(session, post, assessment, at)
+            _open(session, post, assessment, spreads[post.cluster_id], at)
             continue
-        case.priority = assessment.priority
+        _place(case, assessment, spreads[post.cluster_id])
         case.harm = top_harm(assessment)
         case.uncertain = not assessment.flagged
         if case.id in shown:
             case.post_id = shown[case.id]
         else:
             _show_edited(session, case, post, at, again=notable)
+
+
+def open_for(session: Session, cluster_id: int, at: datetime) -> Case | None:
+    """Open the case of a cluster that a person wants looked at; None while no post of it has been scored."""
+    heaviest = _heaviest(session, [cluster_id])
+    if not heaviest:
+        return None
+    return _open(session, *heaviest[0], priority.spreads(session, [cluster_id])[cluster_id], at)
 
 
 def judged_again(session: Session, post_ids: Sequence[int], at: datetime) -> None:
@@ -148,18 +162,26 @@ def _shown(session: Session, cluster_ids: Sequence[int]) -> dict[int, int]:
     return {row[0]: row[1] for row in rows}
 
 
-def _open(session: Session, post: Post, assessment: Assessment, at: datetime) -> Case:
+def _place(case: Case, assessment: Assessment, spread: priority.Spread) -> None:
+    severity = assessment.detail.get("severity", 0.0)
+    priority.place(case, assessment.priority, severity, spread)
+
+
+def _open(
+    session: Session, post: Post, assessment: Assessment, spread: priority.Spread, at: datetime
+) -> Case:
     case = Case(
         cluster_id=post.cluster_id,
         post_id=post.id,
         content_hash=post.content_hash,
         state=CaseState.QUEUED,
         version=1,
-        priority=assessment.priority,
         harm=top_harm(assessment),
         uncertain=not assessment.flagged,
         opened_at=at,
+        waits_from=at,
     )
+    _place(case, assessment, spread)
     session.add(case)
     session.flush()
     record(session, case, audit.SYSTEM, "opened", at, post=post.id, assessment=assessment.id)
@@ -168,9 +190,11 @@ def _open(session: Session, post: Post, assessment: Assessment, at: datetime) ->
 
 def _show_edited(session: Session, case: Case, post: Post, at: datetime, *, again: bool) -> None:
     case.post_id, case.content_hash = post.id, post.content_hash
+    aside.forget(session, case.id)
     if case.state == CaseState.DECIDED and again:
         change_state(case, CaseState.QUEUED)
-        case.decided_at = None
+        case.decided_at, case.waits_from = None, at
+        aside.unassign(session, case.id)
         record(session, case, audit.SYSTEM, "reopened", at, "bài đã sửa", post=post.id)
         return
     case.version += 1

@@ -10,10 +10,14 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
-from review import history
+from review import blind, history, notes
+from review import copies as copies_of
+from review.copies import Variant
 from review.errors import NoSuchCase
 from review.history import Moment
-from review.permissions import Action, Person, require
+from review.permissions import Action, Person, may, require
+from review.referral_board import activity_shown
+from store.case_tables import Note
 from store.tables import Activity, Case, Decision, Post, Rendering
 from store.vocabulary import TaskKind
 from store.work_tables import Task
@@ -39,7 +43,7 @@ class CasePage:
     """A case with its post, assessment, copies, history, decisions and activity. No author anywhere.
 
     `history` is oldest first. `picture` is the latest picture of the post's page, `picturing` whether one is
-    on its way.
+    on its way. `variants` are the near copies by text; `notes` are there for who reviews.
     """
 
     case: Case
@@ -47,15 +51,28 @@ class CasePage:
     assessment: dict[str, Any]
     copies: Sequence[Copy]
     copies_total: int
+    variants: Sequence[Variant]
+    notes: Sequence[Note]
     history: Sequence[Moment]
     picture: Rendering | None
     picturing: bool
     decisions: Sequence[Decision]
     activity: Sequence[Activity]
 
+    @property
+    def waiting(self) -> int:
+        """How many posts a decision would leave out, because nobody said yet whether they say the same."""
+        return sum(variant.posts for variant in self.variants if variant.standing == "suggested")
+
+    @property
+    def same(self) -> int:
+        """How many copies a decision covers beside the post that is shown."""
+        apart = sum(variant.posts for variant in self.variants if variant.standing != "same")
+        return max(0, self.copies_total - apart)
+
 
 def load(session: Session, person: Person, case_id: int) -> CasePage:
-    """Return the page of a case; raises `NoSuchCase`. Nine queries, however many copies there are."""
+    """Return the page of a case; raises `NoSuchCase`. As many queries for one copy as for thousands."""
     require(person, Action.READ)
     case = session.scalar(
         select(Case)
@@ -82,11 +99,13 @@ def load(session: Session, person: Person, case_id: int) -> CasePage:
     )
     activity = session.scalars(
         select(Activity)
-        .where(Activity.case_id == case.id)
+        .where(Activity.case_id == case.id, activity_shown(person))
         .options(joinedload(Activity.user))
         .order_by(Activity.id.desc())
     )
     assessment = post.assessment
+    # Who is to read it blind is told nothing of what others said of it.
+    unread = blind.awaits(session, person, case.id)
     return CasePage(
         case=case,
         post=post,
@@ -95,6 +114,8 @@ def load(session: Session, person: Person, case_id: int) -> CasePage:
         else assessment.detail | {"model": assessment.model, "policy": assessment.policy},
         copies=[_copy(copy, post) for copy in copies],
         copies_total=session.scalar(select(func.count()).select_from(Post).where(*others)) or 0,
+        variants=copies_of.variants(session, case),
+        notes=notes.of_case(session, person, case.id) if may(person, Action.REVIEW) else (),
         history=history.of_post(session, post.id),
         picture=session.scalar(
             select(Rendering).where(Rendering.post_id == post.id).order_by(Rendering.id.desc()).limit(1)
@@ -103,8 +124,8 @@ def load(session: Session, person: Person, case_id: int) -> CasePage:
             select(Task.id).where(Task.kind == TaskKind.RENDER, Task.subject_id == post.id).limit(1)
         )
         is not None,
-        decisions=decisions.all(),
-        activity=activity.all(),
+        decisions=() if unread else decisions.all(),
+        activity=() if unread else activity.all(),
     )
 
 

@@ -8,30 +8,56 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from review import queue
+import models
+from review import aside, copies, queue
 from review.case import change_state, get, record
-from review.errors import CaseChanged, CorrectionNeeded, IllegalMove, NotAllowed, ReasonNeeded, UndoTooLate
+from review.errors import (
+    CaseChanged,
+    CorrectionNeeded,
+    IllegalMove,
+    NotAllowed,
+    ReasonNeeded,
+    ReviewError,
+    UndoTooLate,
+)
 from review.permissions import Action, Person, require
+from store import policies
 from store.tables import Assessment, Case, Decision, Post
 from store.vocabulary import CaseState, Outcome
 
 UNDO_WITHIN = timedelta(seconds=30)
 
 
+class ActNeeded(ReviewError):
+    template = "Hãy chọn đây là loại phát ngôn được bảo vệ nào."
+
+
+class ClaimNotShown(ReviewError):
+    template = "Ca {case} không khớp tuyên bố {claim}: hãy chọn một tuyên bố đang hiện ở ca."
+
+
 @dataclass(frozen=True)
 class Verdict:
-    """What a person wants to record. Reporting to a platform needs a reason, a correction its wording."""
+    """What a person wants to record, always with a reason.
+
+    `act` is the protected act where the outcome is that, `correction` the wording of one, `claim_id` the
+    claim that it was drawn from, of those that the case shows.
+    """
 
     outcome: Outcome
     reason: str = ""
     correction: str = ""
+    act: str = ""
+    claim_id: str = ""
 
     def check(self) -> None:
-        """Raise `ReasonNeeded` or `CorrectionNeeded` when something is missing."""
-        if self.outcome == Outcome.REPORT and not self.reason.strip():
+        """Raise `ReasonNeeded`, `ActNeeded` or `CorrectionNeeded` when something is missing."""
+        if self.outcome == Outcome.PROTECTED and self.act not in models.labels().protected:
+            raise ActNeeded()
+        if not self.reason.strip():
             raise ReasonNeeded()
         if self.outcome == Outcome.CORRECT and not self.correction.strip():
             raise CorrectionNeeded()
@@ -50,19 +76,25 @@ def decide(
     """Decide a leased case, or as lead an escalated one (which has no lease: `token` is then not asked).
 
     `version` and `seen` (the content hash of the text shown) come from the page the person looked at:
-    a late or doubled key press raises `CaseChanged` or `LeaseLost` and records nothing.
+    a late or doubled key press raises `CaseChanged` or `LeaseLost` and records nothing. It covers the copies
+    that the snapshot names; near ones that nobody confirmed stay undecided.
     """
     verdict.check()
     case = _to_decide(session, person, case_id, token, at)
     _require_unchanged(session, case, version, seen)
     snapshot = take_snapshot(session, case)
+    correct, protected = verdict.outcome == Outcome.CORRECT, verdict.outcome == Outcome.PROTECTED
+    if correct and verdict.claim_id and _shown_claim(snapshot, verdict.claim_id) is None:
+        raise ClaimNotShown(case=case.id, claim=verdict.claim_id)
     decision = Decision(
         case_id=case.id,
         case_version=case.version,
         user_id=person.id,
         outcome=verdict.outcome,
         reason=verdict.reason.strip(),
-        correction=verdict.correction.strip(),
+        act=verdict.act if protected else None,
+        correction=verdict.correction.strip() if correct else "",
+        claim_id=(verdict.claim_id or None) if correct else None,
         policy=snapshot["assessment"]["policy"],
         snapshot=snapshot,
         snapshot_sha256=snapshot_hash(snapshot),
@@ -130,17 +162,17 @@ def reopen(session: Session, person: Person, case_id: int, reason: str, at: date
         raise ReasonNeeded()
     case = get(session, case_id)
     change_state(case, CaseState.QUEUED)
-    case.decided_at = None
+    case.decided_at, case.waits_from = None, at
+    policies.owe_again(session, case.post_id, at)
+    aside.reopened(session, case.id, at)
     record(session, case, person.actor, "reopened", at, reason.strip())
 
 
 def take_snapshot(session: Session, case: Case) -> dict[str, Any]:
-    """Return what the page of `case` shows: the text, the assessment with its why, and the copies."""
+    """Return what the page of `case` shows: text, assessment with its why, copies covered and not covered."""
     post = session.get_one(Post, case.post_id)
     assessment = session.get_one(Assessment, post.assessment_id)
-    copies = session.scalars(
-        select(Post.id).where(Post.cluster_id == case.cluster_id).order_by(Post.id).limit(500)
-    )
+    covers = copies.coverage(session, case)
     return {
         "case": case.id,
         "case_version": case.version,
@@ -152,11 +184,16 @@ def take_snapshot(session: Session, case: Case) -> dict[str, Any]:
         "content_hash": post.content_hash,
         "capture": post.capture_id,
         "assessment": assessment.detail | {"model": assessment.model, "policy": assessment.policy},
-        "copies": list(copies),
-        "copies_total": session.scalar(
-            select(func.count()).select_from(Post).where(Post.cluster_id == case.cluster_id)
-        ),
+        "copies": list(covers.covered),
+        "copies_total": covers.covered_total,
+        "uncovered": list(covers.open),
+        "uncovered_total": covers.open_total,
     }
+
+
+def _shown_claim(snapshot: dict[str, Any], claim_id: str) -> dict[str, Any] | None:
+    shown: list[dict[str, Any]] = snapshot["assessment"].get("claims", [])
+    return next((claim for claim in shown if claim["claim_id"] == claim_id), None)
 
 
 def snapshot_hash(snapshot: dict[str, Any]) -> str:

@@ -31,6 +31,22 @@ class CaseTaken(ReviewError):
     template = "Ca {case} đang do người khác giữ hoặc đã xong. Hãy lấy ca khác."
 
 
+class KeptForAnother(ReviewError):
+    template = "Ca {case} đã giao cho {person}. Hãy lấy ca khác, hoặc nhờ trưởng nhóm giao lại."
+
+
+class NotAReviewer(ReviewError):
+    template = "Không giao được: người này không duyệt bài, đã khóa tài khoản, hoặc chính là bạn."
+
+
+class NoSuchFilter(ReviewError):
+    template = "Không có bộ lọc {filter}, hoặc nó không phải của bạn."
+
+
+class BadAlert(ReviewError):
+    template = "Không gửi báo tin tới {to} được: cần một địa chỉ thư, hoặc một địa chỉ http(s) cho webhook."
+
+
 class LeaseLost(ReviewError):
     template = "Bạn không còn giữ ca {case}: đã hết giờ hoặc có người khác nhận. Chưa có gì được ghi."
 
@@ -73,3 +89,39 @@ class NotBlind(ReviewError):
 
 class AlreadyAnswered(ReviewError):
     template = "Lượt xem lại này đã có người trả lời. Chưa có gì được ghi."
+
+
+class NoSuchAdjudication(ReviewError):
+    template = "Không có việc phân xử {adjudication}."
+
+
+class NotSettled(ReviewError):
+    template = "Chỉ ca đã được phân xử, còn nguyên lời, mới dùng làm ca mẫu được."
+
+
+class NoSuchGolden(ReviewError):
+    template = "Không có ca mẫu {golden}."
+
+
+class NothingToRead(ReviewError):
+    template = "Ca {case} không chờ bạn xem lại: đã có người xem, bài đã sửa, hoặc bạn đã biết kết luận."
+
+
+class NoSuchComplaint(ReviewError):
+    template = "Không có đơn {complaint}."
+
+
+class ReferenceTaken(ReviewError):
+    template = "Đã có đơn mang số {reference}. Hãy mở đơn ấy, hoặc kiểm tra lại số."
+
+
+class NotStanding(ReviewError):
+    template = "Ca {case} không có quyết định nào đang đứng, nên chưa có gì để khiếu nại."
+
+
+class MustBeSomebodyElse(ReviewError):
+    template = "Người đã quyết định hoặc đã có ý kiến về ca này không được xem đơn. Hãy giao người khác."
+
+
+class NotAssigned(ReviewError):
+    template = "Đơn này giao cho người khác xem."

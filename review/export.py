@@ -133,8 +133,8 @@ def _decisions(session: Session, case_ids: Sequence[int]) -> dict[int, list[_Row
     found: dict[int, list[_Row]] = defaultdict(list)
     rows = session.execute(
         select(
-            Decision.case_id, Decision.user_id, Decision.outcome, Decision.snapshot, Decision.policy,
-            Decision.at, Decision.undone_at,
+            Decision.case_id, Decision.user_id, Decision.outcome, Decision.act, Decision.snapshot,
+            Decision.policy, Decision.at, Decision.undone_at,
         )
         .where(Decision.case_id.in_(case_ids))
         .order_by(Decision.id)
@@ -158,7 +158,8 @@ def _texts(case: _Row, decisions: Sequence[_Row], wanted: Wanted) -> list[Decide
 
 def _text(case: _Row, content_hash: str, decisions: Sequence[_Row], wanted: Wanted, why: str = "") -> Decided:
     opinions = [
-        learning.opinion(d.user_id, d.outcome, d.snapshot, undone=d.undone_at is not None) for d in decisions
+        learning.opinion(d.user_id, d.outcome, d.snapshot, undone=d.undone_at is not None, act=d.act)
+        for d in decisions
     ]
     agreed = learning.consensus(opinions, single=wanted.single)
     standing = [d for d in decisions if d.undone_at is None]

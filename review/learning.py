@@ -3,7 +3,7 @@
 A decision says what to do with a post; from that follows what the post is:
 
     dismiss     not harmful; which speech act it is, nobody said
-    protected   not harmful, and one of the protected acts
+    protected   not harmful, and the protected act that was named
     correct     harmful, by the harm under which the case was shown
     report      the same
 
@@ -109,8 +109,10 @@ def consensus(opinions: Sequence[Opinion], *, single: bool = False) -> Consensus
     return Consensus(Standing.AGREED, Lesson(**agreed), people)
 
 
-def opinion(person: int, outcome: str, snapshot: Mapping[str, Any], *, undone: bool) -> Opinion:
-    """Return the opinion that a stored decision is, from its outcome and the snapshot of what was seen."""
+def opinion(
+    person: int, outcome: str, snapshot: Mapping[str, Any], *, undone: bool, act: str | None = None
+) -> Opinion:
+    """Return the opinion that a stored decision is, from the snapshot of what was seen; `act` was named."""
     taken = Outcome(outcome)
     return Opinion(
         person=person,
@@ -118,6 +120,7 @@ def opinion(person: int, outcome: str, snapshot: Mapping[str, Any], *, undone: b
         text=snapshot["content_hash"],
         undone=undone,
         harm=shown_harm(snapshot["assessment"]) if TEACHES[taken].harmful else None,
+        act=act,
     )
 
 
@@ -149,7 +152,12 @@ def row(
         raise ValueError("no lesson")
     act = lesson.act or _likeliest_act(assessment["acts"], protected=lesson.protected is True)
     harms = [lesson.harm or shown_harm(assessment)] if lesson.harmful else []
-    named = (("harmful", True), ("protected", lesson.protected is not None), ("act", lesson.act is not None))
+    named = (
+        ("harmful", True),
+        ("protected", lesson.protected is not None),
+        ("act", lesson.act is not None),
+        ("harm", not lesson.harmful or lesson.harm is not None),
+    )
     return {
         "id": f"d{case}-{content_hash[:8]}",
         "text": text,

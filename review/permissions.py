@@ -14,6 +14,7 @@ class Action(StrEnum):
     REVIEW = "review"
     LEAD = "lead"
     AUDIT = "audit"
+    EXPORT = "export"
     ADMINISTER = "administer"
 
 
@@ -21,7 +22,7 @@ class Action(StrEnum):
 MAY: dict[Role, frozenset[Action]] = {
     Role.REVIEWER: frozenset({Action.READ, Action.REVIEW}),
     Role.LEAD: frozenset({Action.READ, Action.REVIEW, Action.LEAD, Action.AUDIT}),
-    Role.LIAISON: frozenset({Action.READ}),
+    Role.LIAISON: frozenset({Action.READ, Action.EXPORT}),
     Role.AUDITOR: frozenset({Action.READ, Action.AUDIT}),
     Role.ADMIN: frozenset(Action),
 }

@@ -3,40 +3,49 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true, update
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import ColumnElement, Select, and_, or_, select, update
+from sqlalchemy.orm import Session
 
+from review import aside
 from review.case import change_state, get, record
-from review.errors import CaseTaken, LeaseLost, ReasonNeeded
-from review.permissions import Action, Person, require
+from review.errors import CaseTaken, KeptForAnother, LeaseLost, ReasonNeeded
+from review.lanes import (
+    ALL,
+    ASIDE,
+    ASSIGNED,
+    DECIDED,
+    ESCALATED,
+    EVERYWHERE,
+    MINE,
+    Region,
+    condition,
+    for_person,
+    held_by,
+    lanes,
+    listing,
+    provinces,
+)
+from review.permissions import Action, Person, may, require
+from review.sla import UNCERTAIN
 from store import audit
-from store.place_tables import PostPlace
-from store.tables import Activity, Case, Post
+from store.queue_tables import Assignment
+from store.tables import Activity, Case, User
 from store.vocabulary import CaseState
 
+# What a caller needs of lanes is had from here: the queue is one thing to those who work with it.
+__all__ = [
+    "ALL", "ASIDE", "ASSIGNED", "DECIDED", "ESCALATED", "EVERYWHERE", "LEASE", "MINE", "UNCERTAIN",
+    "Lease", "Region", "expire", "held", "lanes", "lease", "lease_after", "lease_next", "listing",
+    "provinces", "release", "renew", "skip",
+]  # fmt: skip
+
 LEASE = timedelta(minutes=10)
-SKIPPED_FOR = timedelta(hours=8)
-
-ALL, UNCERTAIN, MINE, ESCALATED, DECIDED = "all", "uncertain", "mine", "escalated", "decided"
-
-
-@dataclass(frozen=True)
-class Region:
-    """Whose cases are looked at: those with a post that names a place of `provinces` (two digits, of today).
-
-    With `placeless` also those that name no place. Neither of the two: all cases. What a text names, never
-    where its author is.
-    """
-
-    provinces: tuple[str, ...] = ()
-    placeless: bool = False
-
-
-EVERYWHERE = Region()
+# From this severity on a case weighs on who reads it: fraud, false cures and hatred in the shipped policy.
+SEVERE = 0.9
+_SHIFT = timedelta(hours=8)
 
 
 @dataclass(frozen=True)
@@ -49,85 +58,32 @@ class Lease:
     until: datetime
 
 
-def lanes(session: Session, person: Person, at: datetime, region: Region = EVERYWHERE) -> dict[str, int]:
-    """Return how many cases wait in each lane: all, every harm that has some, uncertain, mine, escalated.
-
-    What one holds is counted wherever it is.
-    """
-    require(person, Action.READ)
-    counted = {ALL: 0, UNCERTAIN: 0, MINE: 0, ESCALATED: 0}
-    rows = session.execute(
-        select(Case.harm, Case.uncertain, func.count())
-        .where(_free(at), _within(region))
-        .group_by(Case.harm, Case.uncertain)
-    )
-    for harm, uncertain, number in rows:
-        counted[ALL] += number
-        lane = UNCERTAIN if uncertain or harm is None else harm
-        counted[lane] = counted.get(lane, 0) + number
-    counted[MINE] = _count(session, _held_by(person, at))
-    counted[ESCALATED] = _count(session, and_(Case.state == CaseState.ESCALATED, _within(region)))
-    return counted
-
-
-def provinces(session: Session, person: Person, lane: str, at: datetime) -> dict[str, int]:
-    """Return how many cases of a lane name a place of each province, most first."""
-    require(person, Action.READ)
-    number = func.count(Case.id.distinct())
-    rows = session.execute(
-        select(PostPlace.province, number)
-        .join(Case, Case.cluster_id == PostPlace.cluster_id)
-        .where(_lane(lane, person, at))
-        .group_by(PostPlace.province)
-        .order_by(number.desc(), PostPlace.province)
-    )
-    return {row[0]: row[1] for row in rows}
-
-
-def listing(
+def lease_next(
     session: Session,
     person: Person,
     lane: str,
     at: datetime,
-    offset: int = 0,
-    limit: int = 50,
     region: Region = EVERYWHERE,
-) -> Sequence[Case]:
-    """Return the cases of a lane, first to review first, with post, source and assessment loaded."""
-    require(person, Action.READ)
-    order = Case.decided_at.desc() if lane == DECIDED else Case.priority.desc()
-    # One query brings all that a row shows; so nobody needs a query a row.
-    shown = joinedload(Case.post)
-    query = select(Case).options(shown.joinedload(Post.source), shown.joinedload(Post.assessment))
-    return session.scalars(
-        query.where(_lane(lane, person, at, region=region))
-        .order_by(order, Case.id)
-        .offset(offset)
-        .limit(limit)
-    ).all()
-
-
-def lease_next(
-    session: Session, person: Person, lane: str, at: datetime, region: Region = EVERYWHERE
+    severe_in_a_row: int = 0,
 ) -> Lease | None:
-    """Lease the first free case of a lane that `person` did not skip lately; None when none is left.
+    """Lease the first free case of a lane that may be given to `person`; None when none is left.
 
-    A case they already hold in the lane comes first: a reload of the page gives the same case again.
+    A case they already hold in the lane comes first: a reload of the page gives the same case again. What
+    they put aside comes in the lane of that name alone. After `severe_in_a_row` severe cases (0: no matter
+    how many) a milder one comes, where the lane has one.
     """
     require(person, Action.REVIEW)
-    held = session.scalar(select(Case).where(_lane(lane, person, at, _held_by(person, at), region)).limit(1))
+    own = condition(lane, person, at, held_by(person, at), region)
+    held = session.scalar(select(Case).where(own).limit(1))
     if held is not None:
         return _lease_of(held)
-    skipped = select(Activity.case_id).where(
-        Activity.user_id == person.id, Activity.what == "skipped", Activity.at > at - SKIPPED_FOR
-    )
-    found = session.scalar(
-        select(Case.id)
-        .where(_lane(lane, person, at, region=region), Case.id.not_in(skipped))
-        .order_by(Case.priority.desc(), Case.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
+    expire(session, at)
+    first = _first(person, lane, at, region)
+    found = None
+    if severe_in_a_row and _all_severe(session, person, severe_in_a_row, at):
+        found = session.scalar(first.where(or_(Case.severity < SEVERE, Case.harm.is_(None))))
+    if found is None:
+        found = session.scalar(first)
     return lease(session, person, found, at) if found is not None else None
 
 
@@ -136,25 +92,27 @@ def lease_after(
 ) -> Lease | None:
     """Lease the free case that stands after case `after` in a lane, or the first one at the end of it.
 
-    For looking on without deciding: nothing is skipped, so the case left behind comes again.
+    For looking on without deciding: nothing is put aside, so the case left behind comes again.
     """
     require(person, Action.REVIEW)
+    expire(session, at)
     left = get(session, after)
-    free = (_lane(lane, person, at, _free(at), region), Case.id != after)
-    behind = or_(Case.priority < left.priority, and_(Case.priority == left.priority, Case.id > after))
-    order = (Case.priority.desc(), Case.id)
-    found = session.scalar(select(Case.id).where(*free, behind).order_by(*order).limit(1))
-    if found is None:
-        found = session.scalar(select(Case.id).where(*free).order_by(*order).limit(1))
+    first = _first(person, lane, at, region).where(Case.id != after)
+    behind = or_(Case.rank < left.rank, and_(Case.rank == left.rank, Case.id > after))
+    found = session.scalar(first.where(behind)) or session.scalar(first)
     return lease(session, person, found, at) if found is not None else None
 
 
 def lease(session: Session, person: Person, case_id: int, at: datetime) -> Lease:
-    """Take one case, or renew one's own lease; raises `CaseTaken` when another has it or it is not queued."""
+    """Take one case, or renew one's own lease; raises `CaseTaken` when another has it or it is not queued.
+
+    One that is kept for another is for them and for leads: raises `KeptForAnother`.
+    """
     require(person, Action.REVIEW)
     case = get(session, case_id)
     if case.state == CaseState.LEASED and case.lease_user_id == person.id and _alive(case, at):
         return renew(session, person, case_id, case.lease_token or "", at)
+    _require_not_kept(session, person, case_id)
     expired_holder = case.lease_user_id
     token = secrets.token_urlsafe(24)
     taken = session.execute(
@@ -187,11 +145,16 @@ def release(session: Session, person: Person, case_id: int, token: str, at: date
 
 
 def skip(session: Session, person: Person, case_id: int, token: str, reason: str, at: datetime) -> None:
-    """Give a case back with a reason; it does not come to this person again for 8 hours."""
+    """Give a case back with a reason; it does not come to this person again unless they ask for it.
+
+    One that was kept for them is from then on for everybody.
+    """
     if not reason.strip():
         raise ReasonNeeded()
     case = held(session, person, case_id, token, at)
     change_state(case, CaseState.QUEUED)
+    aside.put(session, person.id, case_id, at)
+    aside.unassign(session, case_id)
     record(session, case, person.actor, "skipped", at, reason.strip())
 
 
@@ -240,40 +203,32 @@ def _free(at: datetime) -> ColumnElement[bool]:
     return or_(Case.state == CaseState.QUEUED, and_(Case.state == CaseState.LEASED, Case.lease_until <= at))
 
 
-def _held_by(person: Person, at: datetime) -> ColumnElement[bool]:
-    return and_(Case.state == CaseState.LEASED, Case.lease_user_id == person.id, Case.lease_until > at)
+def _first(person: Person, lane: str, at: datetime, region: Region) -> Select[int]:
+    """Return the query for the first case of a lane to give to `person`, past those being taken right now."""
+    query = select(Case.id).where(condition(lane, person, at, region=region))
+    if lane != ASIDE:
+        query = query.where(for_person(person))
+    order = query.order_by(Case.rank.desc(), Case.id).limit(1)
+    return order.with_for_update(skip_locked=True, of=Case)
 
 
-def _lane(
-    lane: str,
-    person: Person,
-    at: datetime,
-    state: ColumnElement[bool] | None = None,
-    region: Region = EVERYWHERE,
-) -> ColumnElement[bool]:
-    """Return the condition of a lane; `state` says which of its cases: the free ones when not given.
-
-    What one holds is in its lane wherever it is.
-    """
-    if lane == MINE:
-        return _held_by(person, at)
-    if lane in {ESCALATED, DECIDED}:
-        return and_(Case.state == lane, _within(region))
-    state = and_(_free(at) if state is None else state, _within(region))
-    if lane == ALL:
-        return state
-    return and_(state, or_(Case.uncertain, Case.harm.is_(None)) if lane == UNCERTAIN else Case.harm == lane)
+def _all_severe(session: Session, person: Person, number: int, at: datetime) -> bool:
+    """Say whether the last `number` cases that `person` took in this shift were all severe."""
+    last = session.execute(
+        select(Case.severity, Case.harm)
+        .join(Activity, Activity.case_id == Case.id)
+        .where(Activity.user_id == person.id, Activity.what == "leased", Activity.at > at - _SHIFT)
+        .order_by(Activity.id.desc())
+        .limit(number)
+    ).all()
+    return len(last) == number and all(row.severity >= SEVERE and row.harm is not None for row in last)
 
 
-def _within(region: Region) -> ColumnElement[bool]:
-    if region == EVERYWHERE:
-        return true()
-    named = exists().where(PostPlace.cluster_id == Case.cluster_id)
-    wanted = [~named] if region.placeless else []
-    if region.provinces:
-        wanted.append(named.where(PostPlace.province.in_(region.provinces)))
-    return or_(*wanted)
-
-
-def _count(session: Session, where: ColumnElement[bool]) -> int:
-    return session.scalar(select(func.count()).select_from(Case).where(where)) or 0
+def _require_not_kept(session: Session, person: Person, case_id: int) -> None:
+    kept = session.execute(
+        select(User.id, User.name)
+        .join(Assignment, Assignment.user_id == User.id)
+        .where(Assignment.case_id == case_id, User.active)
+    ).first()
+    if kept is not None and kept.id != person.id and not may(person, Action.LEAD):
+        raise KeptForAnother(case=case_id, person=kept.name)

@@ -9,7 +9,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, joinedload
 
 import models
-from review import grounds
+from review import dispute, grounds
 from review.case import record
 from review.errors import (
     AlreadyAnswered,
@@ -23,10 +23,7 @@ from review.permissions import Action, Person, require
 from store import audit
 from store.second_review_tables import SecondReview, SecondReviewBar
 from store.tables import Case, Post
-from store.vocabulary import Outcome, SecondReviewWhy
-
-# The outcomes that say that a text does harm; only they can be grounds for anything.
-HARMFUL = frozenset({Outcome.CORRECT, Outcome.REPORT})
+from store.vocabulary import HARMFUL, Outcome, SecondReviewWhy
 
 
 def ask(
@@ -95,19 +92,13 @@ def answer(
 
     Raises `NotBlind` for who is barred, `AlreadyAnswered`, `CaseChanged`, `NoSuchLabel`, `ReasonNeeded`.
     """
-    review = to_answer(session, person, review_id)
+    review, case = _to_answer(session, person, review_id)
     named = list(dict.fromkeys(harms))
     scheme = models.labels()
-    if unknown := [key for key in (act,) if key not in scheme.acts] + sorted({*named} - {*scheme.harms}):
+    if unknown := [*({act} - {*scheme.acts}), *sorted({*named} - {*scheme.harms})]:
         raise NoSuchLabel(label=", ".join(unknown))
     if not reason.strip():
         raise ReasonNeeded()
-    case = session.scalars(
-        select(Case)
-        .where(Case.id == review.case_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one()
     text_now = session.scalar(select(Post.content_hash).where(Post.id == case.post_id))
     if not review.content_hash == case.content_hash == text_now == seen:
         raise CaseChanged(case=case.id)
@@ -125,17 +116,20 @@ def answer(
         session, case, person.actor, "second_reviewed", at, review=review.id, outcome=outcome, act=act,
         harms=named, protected=review.protected, said=review.reason,
     )  # fmt: skip
+    dispute.compare(session, review, at)
     return review
 
 
-def to_answer(session: Session, person: Person, review_id: int) -> SecondReview:
-    """Return a review that waits for an answer and may have that of `person`, locked for it."""
+def to_read(session: Session, person: Person, review_id: int) -> SecondReview:
+    """Return a review that `person` may answer, with case, post and source loaded.
+
+    Raises `NoSuchSecondReview`, `NotBlind`, `AlreadyAnswered`.
+    """
     require(person, Action.REVIEW)
     review = session.scalar(
         select(SecondReview)
         .where(SecondReview.id == review_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
+        .options(joinedload(SecondReview.case).joinedload(Case.post).joinedload(Post.source))
     )
     if review is None:
         raise NoSuchSecondReview(review=review_id)
@@ -146,15 +140,34 @@ def to_answer(session: Session, person: Person, review_id: int) -> SecondReview:
     return review
 
 
+def _to_answer(session: Session, person: Person, review_id: int) -> tuple[SecondReview, Case]:
+    """Return a review and its case, both locked: the case first, as whoever asks for a review does."""
+    case_id = to_read(session, person, review_id).case_id
+    case = session.scalars(
+        select(Case).where(Case.id == case_id).with_for_update().execution_options(populate_existing=True)
+    ).one()
+    review = session.scalars(
+        select(SecondReview)
+        .where(SecondReview.id == review_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()
+    if review.answered_at is not None:
+        raise AlreadyAnswered()
+    return review, case
+
+
 def standing(session: Session, case_id: int, content_hash: str) -> SecondReview | None:
     """Return the latest answered review of one text of a case, whatever it was asked for."""
-    return session.scalar(
+    return standing_of(session, [case_id]).get((case_id, content_hash))
+
+
+def standing_of(session: Session, case_ids: Iterable[int]) -> dict[tuple[int, str], SecondReview]:
+    """Return the latest answered review of each text of some cases, by case and content hash; one query."""
+    answered = session.scalars(
         select(SecondReview)
-        .where(
-            SecondReview.case_id == case_id,
-            SecondReview.content_hash == content_hash,
-            SecondReview.answered_at.is_not(None),
-        )
-        .order_by(SecondReview.answered_at.desc(), SecondReview.id.desc())
-        .limit(1)
+        .where(SecondReview.case_id.in_(case_ids), SecondReview.answered_at.is_not(None))
+        .options(joinedload(SecondReview.reviewer))
+        .order_by(SecondReview.answered_at, SecondReview.id)
     )
+    return {(row.case_id, row.content_hash): row for row in answered}

@@ -21,17 +21,44 @@ from api.desk import Desk
 from review.errors import ReviewError
 from review_ui.page import page, say
 from review_ui.pages import (
+    case_parts,
     cases,
     claims,
+    complaints,
     corrections,
     insight,
     people,
     places,
     policy,
     public,
+    quality,
+    queue,
+    referrals,
     reports,
+    second_reviews,
     triage,
     work,
+)
+
+# In the order in which routes are tried.
+_PAGES = (
+    triage,
+    cases,
+    case_parts,
+    claims,
+    insight,
+    places,
+    people,
+    policy,
+    queue,
+    referrals,
+    second_reviews,
+    work,
+    quality,
+    complaints,
+    reports,
+    corrections,
+    public,
 )
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
@@ -49,9 +76,7 @@ class Lasting(StaticFiles):
 def create_app(desk: Desk) -> FastAPI:
     """Return the whole application: pages, JSON API, health and metrics."""
     app = create_api(desk)
-    for module in (
-        triage, cases, claims, insight, places, people, policy, work, reports, corrections, public
-    ):  # fmt: skip
+    for module in _PAGES:
         app.include_router(module.router, include_in_schema=False)
     app.mount("/static", Lasting(directory=Path(str(files("review_ui") / "static"))))
     app.mount("/vendor", Lasting(directory=Path(str(files("js_lib_htmx") / "static" / "htmx"))))

@@ -14,8 +14,9 @@ from markupsafe import Markup
 import models
 from api.auth import SignedIn, desk_of
 from classifier.places import provinces
+from review import drafts, priority
 from review.permissions import Action, may
-from review_ui import render
+from review_ui import reasons, render
 from review_ui.i18n import LANGUAGES, language_of, translations
 
 THEME_COOKIE = "kiemtin_theme"
@@ -56,12 +57,15 @@ def environment(language: str) -> Environment:
         # What is drawn here escapes the texts that are in it.
         "drawing": Markup,
         "changes": lambda moment: render.changes(moment.before, moment.text),
+        "diff": render.changes,
+        "draft": drafts.from_claim,
     }
     made.globals |= {
         "language": language,
         "languages": LANGUAGES,
         "scheme": models.labels(),
         "Action": Action,
+        "reasons": reasons.picks(),
     }
     return made
 
@@ -83,6 +87,8 @@ def page(
         ago=lambda moment: render.ago(moment, now, say),
         with_query=lambda **changes: _with_query(request, changes),
         path=request.url.path,
+        priority_of=lambda case: priority.of_case(case, now),
+        due_of=lambda case: render.due(desk_of(request).clocks.due(case), now, say),
         **values,
     )  # fmt: skip
     return HTMLResponse(text, status)
@@ -202,6 +208,11 @@ _WORDS = {
     "same": _n("vẫn còn nguyên"),
     "deleted": _n("không còn"),
     "unreachable": _n("không xem lại được"),
+    "assigned": _n("giao cho một người"),
+    "unassigned": _n("thôi giao riêng"),
+    "handed_over": _n("chuyển tay"),
+    "email": _n("thư"),
+    "webhook": _n("webhook"),
     "all": _n("Tất cả"),
     "mine": _n("Tôi đang giữ"),
     "source": _n("Nguồn"),
@@ -211,4 +222,33 @@ _WORDS = {
     "state": _n("Trạng thái ca"),
     "province": _n("Nơi bài nêu"),
     "true": _n("có"),
+    "dispute_sample": _n("Mẫu ngẫu nhiên"),
+    "dispute_referral": _n("Đề nghị chuyển"),
+    "dispute_complaint": _n("Khiếu nại"),
+    "dispute_golden": _n("Ca đã biết đáp án"),
+    "complaint_complaint": _n("Khiếu nại"),
+    "complaint_correction": _n("Yêu cầu đính chính"),
+    "complaint_received": _n("chờ giao"),
+    "complaint_assigned": _n("đang có người xem"),
+    "complaint_disputed": _n("chờ phân xử"),
+    "complaint_upheld": _n("giữ nguyên quyết định"),
+    "complaint_changed": _n("đã thay đổi quyết định"),
+    "complaint_withdrawn": _n("đã rút đơn"),
+    "adjudicated": _n("phân xử"),
+    "referral_proposed": _n("Đã đề nghị chuyển công an"),
+    "referral_approved": _n("Đã phê duyệt đề nghị"),
+    "referral_rejected": _n("Đã từ chối đề nghị"),
+    "referral_exported": _n("Đã gửi gói chứng cứ"),
+    "referral_acknowledged": _n("Đã có biên nhận"),
+    "referral_expired": _n("Phê duyệt hết hạn"),
+    "referral_withdrawn": _n("Đã rút đề nghị"),
+    "referral_recalled": _n("Đã thu hồi gói chứng cứ"),
+    "second_reviewed": _n("đã xem lại độc lập"),
+    "correction": _n("Đính chính"),
+    "platform_report": _n("Báo nền tảng"),
+    "public_warning": _n("Cảnh báo công khai"),
+    "copy_same": _n("xác nhận bản sao cùng lời"),
+    "copy_different": _n("đánh dấu bản sao là khác"),
+    "copy_unmarked": _n("bỏ đánh dấu bản sao"),
+    "copy_split": _n("tách bản sao thành ca riêng"),
 }

@@ -150,6 +150,21 @@ def ago(moment: datetime | None, now: datetime, say: Translate) -> str:
     return say("{n} năm trước").format(n=int(seconds // (86400 * 365)))
 
 
+def due(moment: datetime, now: datetime, say: Translate) -> tuple[bool, str]:
+    """Say whether a time has passed, and in words how long ago, or how long until then."""
+    seconds = (moment - now).total_seconds()
+    minutes = int(abs(seconds) // 60)
+    left = (
+        say("{n} phút").format(n=minutes)
+        if minutes < 60
+        else say("{n} giờ").format(n=minutes // 60)
+        if minutes < 48 * 60
+        else say("{n} ngày").format(n=minutes // (24 * 60))
+    )
+    late = seconds < 0
+    return late, (say("quá hạn {time}") if late else say("còn {time}")).format(time=left)
+
+
 def count(value: int) -> str:
     """Return a whole number with Vietnamese grouping, "1.848"."""
     return f"{value:,}".replace(",", ".")

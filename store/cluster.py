@@ -18,6 +18,7 @@ from rensa import RMinHash
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
+from store.place_tables import PostPlace
 from store.tables import Band, Cluster, Post
 from store.text import words
 
@@ -109,9 +110,52 @@ def assign(session: Session, posts: Sequence[tuple[str, str]], at: datetime) -> 
     return [home.id or 0 for home in homes]
 
 
+def near(session: Session, cluster_id: int) -> set[int]:
+    """Return the other clusters whose leaders are as alike as copies are. Two queries."""
+    signature = session.scalar(select(Cluster.signature).where(Cluster.id == cluster_id))
+    if signature is None:
+        return set()
+    keys = select(Band.key).where(Band.cluster_id == cluster_id)
+    rows = session.execute(
+        select(Cluster.id, Cluster.signature)
+        .join(Band, Band.cluster_id == Cluster.id)
+        .where(Band.key.in_(keys), Cluster.id != cluster_id, Cluster.signature.is_not(None))
+        .distinct()
+    )
+    own = np.frombuffer(signature, "<u4")
+    return {row[0] for row in rows if similarity(own, np.frombuffer(row[1] or b"", "<u4")) >= SIMILAR}
+
+
 def leave(session: Session, post: Post) -> None:
     """Take `post` out of its cluster, which has other posts, because its text changed."""
     session.execute(update(Cluster).where(Cluster.id == post.cluster_id).values(size=Cluster.size - 1))
+
+
+def part(session: Session, cluster_id: int, content_hash: str, at: datetime) -> int:
+    """Give the posts of a cluster that have this text a cluster of their own; return its id.
+
+    The caller holds the lock `accept`. Later posts with the text join the new cluster; the old one is known
+    by a text that it still has. Raises `ValueError` where no post has the text, or all have.
+    """
+    found = session.execute(
+        select(Post.id, Post.content_hash, Post.text).where(Post.cluster_id == cluster_id).order_by(Post.id)
+    ).all()
+    moved = [row for row in found if row.content_hash == content_hash]
+    stay = [row for row in found if row.content_hash != content_hash]
+    if not moved or not stay:
+        raise ValueError(f"cluster {cluster_id} cannot be parted at {content_hash}")
+    (signature,) = signatures([moved[0].text])
+    new = Cluster(signature=_packed(signature), size=len(moved), created_at=at)
+    session.add(new)
+    session.flush()
+    if signature is not None:
+        _add_bands(session, [(key, new.id) for key in set(band_keys(signature))])
+    for table, post_id in ((Post, Post.id), (PostPlace, PostPlace.post_id)):
+        session.execute(update(table).where(post_id.in_([row.id for row in moved])).values(cluster_id=new.id))
+    session.execute(update(Cluster).where(Cluster.id == cluster_id).values(size=len(stay)))
+    if found[0].content_hash == content_hash:
+        sign_again(session, cluster_id, stay[0].text)
+    return new.id
 
 
 def sign_again(session: Session, cluster_id: int, text: str) -> None:

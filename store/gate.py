@@ -1,8 +1,9 @@
 """The gate of referrals in the database itself, and how a faithful copy of the records passes it.
 
-Triggers of table `referral` (migration 0006) ask the latest assessment of a case at each step towards a
-recipient. A referral that was right when it was made may stand beside a later assessment that would not
-allow it; such rows are copied as they are.
+Triggers of table `referral` (migrations 0006 and 0010) ask at each step towards a recipient what the latest
+assessment of the case says, and what people found. A referral that was right when it was made may stand
+beside a later finding that would not allow it, and most are no longer proposals; such rows are copied as
+they are.
 """
 
 from __future__ import annotations

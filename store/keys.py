@@ -29,6 +29,7 @@ class Keys:
             raise KeyFileError(f"Khóa phải dài {_SIZE} byte, tệp này có {len(secret)}.")
         self._secret = secret
         self._pseudonym = _derive(secret, b"kiemtin author pseudonym v1")
+        self._lots = _derive(secret, b"kiemtin lots v1")
         self._handles = Fernet(base64.urlsafe_b64encode(_derive(secret, b"kiemtin author handle v1")))
 
     @classmethod
@@ -51,6 +52,12 @@ class Keys:
         """Return 32 hex digits that stand for `handle` at `source`; without the key nobody can go back."""
         message = f"{source}\x00{handle}".encode()
         return hmac.new(self._pseudonym, message, hashlib.sha256).hexdigest()[:32]
+
+    def lot(self, of: str) -> float:
+        """Return a number in [0, 1), even over names, that nobody can tell beforehand without the key."""
+        drawn = hmac.new(self._lots, of.encode(), hashlib.sha256).digest()
+        # The 53 bits that a float holds.
+        return (int.from_bytes(drawn[:8], "big") >> 11) / 2**53
 
     def seal(self, handle: str) -> bytes:
         """Return `handle` encrypted (Fernet: AES-128-CBC with HMAC-SHA256)."""

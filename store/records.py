@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from urllib.parse import quote
 
@@ -15,11 +16,15 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from store import (
+    case_tables,  # noqa: F401
     claim_tables,  # noqa: F401
+    complaint_tables,  # noqa: F401
     delivery_tables,  # noqa: F401
     outbox,
     place_tables,  # noqa: F401 whoever opens the records knows all their tables
     policy_tables,  # noqa: F401
+    quality_tables,  # noqa: F401
+    queue_tables,  # noqa: F401
     report_tables,  # noqa: F401
     second_review_tables,  # noqa: F401
 )
@@ -54,6 +59,8 @@ class Records:
         self.engine = _open(url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._writer = self.engine.execution_options(kiemtin_write=True)
+        # SQLite lets waiting writers try again at odds, and some for ever in vain; a lock lets them queue.
+        self._turn = Lock() if self.is_sqlite else nullcontext()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -64,7 +71,7 @@ class Records:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Give a session whose work is kept whole at the end of the block, or not at all if it raises."""
-        with Session(self._writer, expire_on_commit=False) as session, session.begin():
+        with self._turn, Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
             outbox.settle(session)
 

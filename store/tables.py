@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from store.base import Base, Id, one_of, primary_key, to
@@ -20,6 +20,11 @@ from store.vocabulary import (
     Sight,
     SourceKind,
 )
+
+# While a referral is open or sent, its evidence is in no other.
+_UNDER_WAY = "state IN ('proposed', 'approved', 'exported', 'acknowledged')"
+# What a database takes for the time of a row that was put in without it.
+LONG_AGO = "1970-01-01 00:00:00"
 
 
 class Source(Base):
@@ -274,7 +279,9 @@ class UserSession(Base):
 class Case(Base):
     """A cluster under review, shown by one post whose text has `content_hash`.
 
-    A lease is a person, a token and an expiry, or none of the three.
+    A lease is a person, a token and an expiry, or none of the three. `priority` is as it was when the newest
+    of its `copies` appeared, at `fresh_from`, `recent` of them in the day up to then; `rank` orders cases as
+    their priorities do at any one moment (`review.priority`). The clock of its lane runs from `waits_from`.
     """
 
     __tablename__ = "case"
@@ -286,7 +293,8 @@ class Case(Base):
             " AND (lease_token IS NULL) = (lease_until IS NULL)",
             name="lease",
         ),
-        Index("ix_case_queue", "state", "priority", "id"),
+        Index("ix_case_queue", "state", "rank", "id"),
+        Index("ix_case_lane", "state", "harm", "rank", "id"),
     )
 
     id: Mapped[int] = primary_key()
@@ -298,6 +306,12 @@ class Case(Base):
     priority: Mapped[float]
     harm: Mapped[str | None] = mapped_column(String(32))
     uncertain: Mapped[bool] = mapped_column(default=False)
+    rank: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    severity: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    copies: Mapped[int] = mapped_column(default=1, server_default="1")
+    recent: Mapped[int] = mapped_column(default=1, server_default="1")
+    fresh_from: Mapped[datetime] = mapped_column(server_default=LONG_AGO)
+    waits_from: Mapped[datetime] = mapped_column(server_default=LONG_AGO)
     lease_user_id: Mapped[int | None] = to("user.id", index=True)
     lease_token: Mapped[str | None] = mapped_column(String(64))
     lease_until: Mapped[datetime | None]
@@ -312,6 +326,7 @@ class Activity(Base):
     """One line of a case's log, as reviewers read it."""
 
     __tablename__ = "activity"
+    __table_args__ = (Index("ix_activity_user_id_id", "user_id", "id"),)
 
     id: Mapped[int] = primary_key()
     case_id: Mapped[int] = to("case.id", index=True)
@@ -324,7 +339,11 @@ class Activity(Base):
 
 
 class Decision(Base):
-    """A reviewer's outcome on one version of a case, with a snapshot of what was seen."""
+    """A reviewer's outcome on one version of a case, with a snapshot of what was seen and what it covers.
+
+    `act` is the protected act that the reviewer named, `claim_id` the claim that a correction was drawn from.
+    A trigger refuses a new one without a reason.
+    """
 
     __tablename__ = "decision"
     __table_args__ = (one_of("outcome", Outcome), UniqueConstraint("case_id", "case_version"))
@@ -335,7 +354,9 @@ class Decision(Base):
     user_id: Mapped[int] = to("user.id", index=True)
     outcome: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str]
+    act: Mapped[str | None] = mapped_column(String(32))
     correction: Mapped[str] = mapped_column(default="")
+    claim_id: Mapped[str | None] = mapped_column(String(64))
     policy: Mapped[str] = mapped_column(String(100))
     snapshot: Mapped[dict[str, Any]]
     snapshot_sha256: Mapped[str] = mapped_column(String(64))
@@ -346,7 +367,13 @@ class Decision(Base):
 
 
 class Referral(Base):
-    """From proposal to export, receipt or recall: two persons, never the same one twice."""
+    """From proposal to export, receipt or recall: two persons, never the same one twice.
+
+    `content_hash` is that of the text proposed, `evidence_sha256` as `store.referred` has it; `milder` are
+    the means considered, `why_not_milder` says why they are not enough. `review_id` is the blind review that
+    the approval stands on, `end_reason` why it was rejected, withdrawn, recalled or expired. What was said is
+    never changed, and triggers (migrations 0006 and 0010) let only legal moves pass.
+    """
 
     __tablename__ = "referral"
     __table_args__ = (
@@ -358,6 +385,30 @@ class Referral(Base):
             name="approval",
         ),
         CheckConstraint("legal_basis <> '' AND why_not_milder <> ''", name="grounds"),
+        CheckConstraint(
+            "state IN ('proposed', 'rejected', 'withdrawn')"
+            " OR (review_id IS NOT NULL AND approved_at IS NOT NULL AND approved_at < expires_at)",
+            name="reviewed",
+        ),
+        CheckConstraint(
+            "state NOT IN ('exported', 'acknowledged', 'recalled') OR (bundle_sha256 IS NOT NULL"
+            " AND exported_at IS NOT NULL AND exported_at >= approved_at AND exported_at < expires_at)",
+            name="sent",
+        ),
+        Index(
+            "uq_referral_open",
+            "case_id",
+            unique=True,
+            sqlite_where=text("state IN ('proposed', 'approved')"),
+            postgresql_where=text("state IN ('proposed', 'approved')"),
+        ),
+        Index(
+            "uq_referral_evidence",
+            "evidence_sha256",
+            unique=True,
+            sqlite_where=text(_UNDER_WAY),
+            postgresql_where=text(_UNDER_WAY),
+        ),
     )
 
     id: Mapped[int] = primary_key()
@@ -366,13 +417,25 @@ class Referral(Base):
     rule: Mapped[str] = mapped_column(String(64))
     legal_basis: Mapped[str]
     why_not_milder: Mapped[str]
+    milder: Mapped[list[Any]] = mapped_column(default=list)
+    content_hash: Mapped[str] = mapped_column(String(64))
     evidence_sha256: Mapped[str] = mapped_column(String(64))
     policy: Mapped[str] = mapped_column(String(100))
     proposer_id: Mapped[int] = to("user.id")
     approver_id: Mapped[int | None] = to("user.id")
+    review_id: Mapped[int | None] = mapped_column(Id)
     proposed_at: Mapped[datetime]
     changed_at: Mapped[datetime]
+    approved_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
+    exported_at: Mapped[datetime | None]
+    bundle_sha256: Mapped[str | None] = mapped_column(String(64))
+    receipt: Mapped[str | None]
+    end_reason: Mapped[str] = mapped_column(default="")
+
+    case: Mapped[Case] = relationship()
+    proposer: Mapped[User] = relationship(foreign_keys="Referral.proposer_id")
+    approver: Mapped[User | None] = relationship(foreign_keys="Referral.approver_id")
 
 
 class Event(Base):

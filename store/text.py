@@ -36,6 +36,11 @@ _LETTERS = f"{_LATIN}{_SMALL_CAPITALS}{_GREEK_AND_CYRILLIC}"
 _UNSEEN_WITHIN = re.compile(f"(?<=[{_LETTERS}{_MARKS}])[{_UNSEEN}]+(?=[{_LETTERS}])")
 _FOREIGN = re.compile(f"[{_SMALL_CAPITALS}{_GREEK_AND_CYRILLIC}]")
 _MARKED_WORD = re.compile(f"[\\w{_MARKS}]+")
+# A host is named letter by letter: one of another alphabet is how a false one looks like the true one.
+_HOST = re.compile(
+    f"(?<![\\w{_MARKS}.-])(?:[\\w{_MARKS}-]+\\.)+"
+    "(?:vn|com|net|org|info|top|xyz|site|online|shop|vip|club|cc|me|io|app|link|live|asia)\\b"
+)
 _LATIN_LETTER = re.compile(f"[{_LATIN}{_SMALL_CAPITALS}]")
 _OTHER_LETTER = re.compile(f"[^\\W\\d_{_LATIN}]")
 _SMALL_GREEK = re.compile("[α-ω]")
@@ -54,7 +59,8 @@ def normalise(text: str) -> str:
     """Return `text` in NFC with plain line ends, no control or bidirectional marks, no trailing blanks.
 
     What only looks like a Latin letter becomes one (full-width, mathematical, circled; a Cyrillic or Greek
-    letter in a word that is otherwise Latin), so that words are scored and found as people read them.
+    letter in a word that is otherwise Latin, but not in the name of a host), so that words are scored and
+    found as people read them.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
     text = unicodedata.normalize("NFC", text) if _RARE.search(text) is None else _as_read(text)
@@ -65,7 +71,12 @@ def normalise(text: str) -> str:
 def _as_read(text: str) -> str:
     text = _DRESSED_RUN.sub(_undressed, _DROP.sub("", text))
     text = _UNSEEN_WITHIN.sub("", unicodedata.normalize("NFC", text))
-    return unicodedata.normalize("NFC", _MARKED_WORD.sub(_latin, text)) if _FOREIGN.search(text) else text
+    if not _FOREIGN.search(text):
+        return text
+    hosts = _HOST.findall(text)
+    between = [_MARKED_WORD.sub(_latin, part) for part in _HOST.split(text)]
+    woven = [part for pair in zip(between, [*hosts, ""], strict=True) for part in pair]
+    return unicodedata.normalize("NFC", "".join(woven))
 
 
 class _Undressed(dict[int, str]):

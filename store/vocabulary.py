@@ -55,6 +55,10 @@ class Outcome(StrEnum):
     REPORT = "report"
 
 
+# The outcomes that say that a text does harm; only they can be grounds for a referral.
+HARMFUL = frozenset({Outcome.CORRECT, Outcome.REPORT})
+
+
 class ReferralState(StrEnum):
     PROPOSED = "proposed"
     APPROVED = "approved"
@@ -140,6 +144,13 @@ class ClaimOrigin(StrEnum):
     LOCAL = "local"
 
 
+class CopyVerdict(StrEnum):
+    """What a person found of a near copy of the text under review."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+
+
 class Channel(StrEnum):
     """How a message leaves the installation."""
 
@@ -153,6 +164,38 @@ class DeliveryState(StrEnum):
     WAITING = "waiting"
     SENT = "sent"
     DEAD = "dead"
+
+
+class FilterKind(StrEnum):
+    """What a saved filter filters."""
+
+    QUEUE = "queue"
+    SEARCH = "search"
+
+
+class Dispute(StrEnum):
+    """Where two readings that differ came from."""
+
+    SAMPLE = "sample"
+    REFERRAL = "referral"
+    COMPLAINT = "complaint"
+    GOLDEN = "golden"
+
+
+class ComplaintKind(StrEnum):
+    COMPLAINT = "complaint"
+    CORRECTION = "correction"
+
+
+class ComplaintState(StrEnum):
+    """Where a complaint stands; `disputed` waits for a lead, the last three are ends."""
+
+    RECEIVED = "received"
+    ASSIGNED = "assigned"
+    DISPUTED = "disputed"
+    UPHELD = "upheld"
+    CHANGED = "changed"
+    WITHDRAWN = "withdrawn"
 
 
 class ReportKind(StrEnum):

@@ -12,7 +12,6 @@ from sklearn.model_selection import GroupKFold
 
 from classifier.evaluate import summary
 from classifier.evaluate.seen import split
-from classifier.tfidf import to_scores
 from classifier.training import card, fuse, linear
 from classifier.training.data import joined
 from classifier.training.material import Progress, Step, bits, material
@@ -29,13 +28,13 @@ def publish(recipe: Recipe, folder: Path, target: Path, tell: Progress) -> dict[
     logits = np.zeros(targets.shape)
     for number, (train, test) in enumerate(GroupKFold(recipe.count).split(posts.texts, groups=posts.groups)):
         tell(Step("linear", number / (recipe.count + 1)))
-        fitted = linear.fit(joined(posts.take(train), given.written), "fold", recipe.seed)
+        fitted = linear.fit(joined(posts.take(train), given.always), "fold", recipe.seed)
         logits[test] = fitted.logits([posts.texts[i] for i in test])
     tell(Step("linear", recipe.count / (recipe.count + 1)))
-    final = linear.fit(joined(posts, given.written), recipe.name, recipe.seed)
+    final = linear.fit(joined(posts, given.always), recipe.name, recipe.seed)
     model = replace(final, calibration=fuse.platt(logits, targets))
     model.save(target)
-    crossed = _crossed(logits, targets, posts.groups)
+    crossed = fuse.crossed_alone(logits, targets, posts.groups)
     np.savez_compressed(
         target / "oof.npz",
         scores=crossed.astype(np.float32),
@@ -59,12 +58,3 @@ def publish(recipe: Recipe, folder: Path, target: Path, tell: Progress) -> dict[
     (target / "CARD.md").write_text(card.render(recipe, figures), encoding="utf-8")
     tell(Step("linear", 1.0))
     return figures
-
-
-def _crossed(logits: fuse.Floats, targets: fuse.Bits, groups: list[str], folds: int = 5) -> fuse.Floats:
-    """Return probabilities (n, 22), those of each fold calibrated without it."""
-    result = np.zeros(logits.shape)
-    for train, test in GroupKFold(folds).split(logits, groups=groups):
-        said = to_scores(logits[test], fuse.platt(logits[train], targets[train]))
-        result[test] = np.column_stack([said.about, said.acts, said.harms, said.harmful])
-    return result

@@ -109,7 +109,7 @@ def _parts(figures: dict[str, Any]) -> str:
     rows = "\n".join(
         f"| {name} | {_shown(row['roc_auc'])} | {_shown(row['average_precision'])} |"
         f" {_shown(row['recall_at_1pct_protected_flags'])} |"
-        for name, row in {"fused": figures["posts"], **figures["parts"]}.items()
+        for name, row in {"as served": figures["posts"], **figures["parts"]}.items()
     )
     return f"| part | ROC-AUC | average precision | recall at 1 % |\n|---|---|---|---|\n{rows}\n\n"
 

@@ -46,7 +46,7 @@ class Texts:
 
     def take(self, rows: Sequence[int] | Rows | Bits) -> Texts:
         """Return some of the rows, by number or by mask."""
-        chosen = np.arange(len(self))[np.asarray(rows)]
+        chosen = np.arange(len(self))[np.asarray(rows, None if len(rows) else int)]
         return Texts(
             [self.texts[i] for i in chosen],
             self.targets[chosen],
@@ -66,17 +66,28 @@ def joined(*parts: Texts) -> Texts:
     """Return the rows of all parts, in order."""
     return Texts(
         texts=[t for part in parts for t in part.texts],
-        targets=np.vstack([part.targets for part in parts]),
+        targets=np.vstack(
+            [np.empty((0, len(heads()) + len(EXTRA)), np.float32), *(p.targets for p in parts)]
+        ),
         groups=[g for part in parts for g in part.groups],
-        protected=np.concatenate([part.protected for part in parts]),
-        written=np.concatenate([part.written for part in parts]),
+        protected=np.concatenate([np.zeros(0, bool), *(part.protected for part in parts)]),
+        written=np.concatenate([np.zeros(0, bool), *(part.written for part in parts)]),
         source=[s for part in parts for s in part.source],
         topics=[t for part in parts for t in part.topics],
     )
 
 
+def without(texts: Texts, apart: frozenset[str]) -> Texts:
+    """Return `texts` but those whose folded text is in `apart`."""
+    return texts.take([i for i, text in enumerate(texts.texts) if fold(text) not in apart])
+
+
 def labelled(file: Path, *, written: bool) -> Texts:
-    """Read rows `{id, text, about, act, harm, group?}`; raises `models.DataError` naming file and line."""
+    """Read rows `{id, text, about, act, harm, group?, judged?}`.
+
+    `judged` names what people said of an exported decision; all else that its row holds is a model's guess
+    and is unknown here. Raises `models.DataError` naming file and line.
+    """
     scheme = models.labels()
     texts, targets, groups, protected, topics = [], [], [], [], []
     for number, row in _rows(file):
@@ -99,6 +110,7 @@ def labelled(file: Path, *, written: bool) -> Texts:
                 np.nan,
             ]
         )
+        targets[-1] = _judged(targets[-1], row.get("judged"))
         protected.append(act in scheme.protected and not harms)
     return Texts(
         texts,
@@ -109,6 +121,15 @@ def labelled(file: Path, *, written: bool) -> Texts:
         [file.stem] * len(texts),
         topics,
     )
+
+
+def _judged(target: list[float], judged: Sequence[str] | None) -> list[float]:
+    if judged is None:
+        return target
+    scheme = models.labels()
+    names = {"about": ["about"], "act": scheme.acts, "harm": scheme.harms, "harmful": ["harmful"]}
+    said = {head for field in judged for head in names.get(field, ())}
+    return [value if name in said else np.nan for name, value in zip((*heads(), *EXTRA), target, strict=True)]
 
 
 def partly(texts: Sequence[str], source: str, known: dict[str, float] | Sequence[dict[str, float]]) -> Texts:

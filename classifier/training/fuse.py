@@ -13,7 +13,7 @@ from sklearn.model_selection import GroupKFold
 
 from classifier import calibration
 from classifier.calibration import Calibrator
-from classifier.tfidf import heads
+from classifier.tfidf import heads, to_scores
 from models import labels
 
 Floats = NDArray[np.float64]
@@ -80,6 +80,15 @@ def crossed(encoder: Floats, linear: Floats, targets: Bits, groups: list[str], f
     for train, test in GroupKFold(folds).split(encoder, groups=groups):
         fitted = fit(encoder[train], linear[train], targets[train], [groups[i] for i in train])
         result[test] = fitted.apply(encoder[test], linear[test])
+    return result
+
+
+def crossed_alone(linear: Floats, targets: Bits, groups: list[str], folds: int = 5) -> Floats:
+    """Return probabilities (n, 22) of the linear model alone, those of each fold calibrated without it."""
+    result = np.zeros(linear.shape)
+    for train, test in GroupKFold(folds).split(linear, groups=groups):
+        said = to_scores(linear[test], platt(linear[train], targets[train]))
+        result[test] = np.column_stack([said.about, said.acts, said.harms, said.harmful])
     return result
 
 

@@ -25,9 +25,12 @@ _LEAST_TEXTS = {"word": 2, "folded_word": 3, "folded_char": 3}
 
 
 def fit(data: Texts, name: str, seed: int, kept: int = KEPT) -> TfidfModel:
-    """Fit a model, uncalibrated, on the rows whose heads are all known; the same data give the same model."""
-    data = data.take(np.flatnonzero(~np.isnan(data.targets[:, : len(heads())]).any(axis=1)))
-    targets = data.targets[:, : len(heads())].astype(bool)
+    """Fit a model, uncalibrated; the same data give the same model.
+
+    Each head learns from the rows of which it is known; rows of which `harmful` is unknown are left out.
+    """
+    data = data.take(np.flatnonzero(~np.isnan(data.targets[:, len(heads()) - 1])))
+    targets = data.targets[:, : len(heads())]
     vocabulary, counts = _counts(data.texts)
     features = vocabulary.weigh(counts)
     first, _ = _heads(features, targets[:, -1:], data.written, seed)
@@ -57,21 +60,23 @@ def _counts(texts: list[str]) -> tuple[Vocabulary, sparse.csr_matrix]:
 
 
 def _heads(
-    features: sparse.csr_matrix, targets: NDArray[np.bool_], written: NDArray[np.bool_], seed: int
+    features: sparse.csr_matrix, targets: NDArray[np.float32], written: NDArray[np.bool_], seed: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     flagged = sparse.hstack([features, sparse.csr_matrix(written[:, None].astype(float))]).tocsr()
     importance = np.where(written, WRITTEN_WEIGHT, 1.0)
     weights = np.zeros((features.shape[1], targets.shape[1]), np.float32)
     intercepts = np.zeros(targets.shape[1], np.float32)
     for head in range(targets.shape[1]):
-        positives = int(targets[:, head].sum())
-        if positives in {0, len(targets)}:
+        known = np.flatnonzero(~np.isnan(targets[:, head]))
+        truth = targets[known, head].astype(bool)
+        positives = int(truth.sum())
+        if positives in {0, len(truth)}:
             # Nothing to tell apart: the head answers what it always saw.
             intercepts[head] = 10.0 if positives else -10.0
             continue
         regression = LogisticRegression(
             C=C, class_weight="balanced", solver="liblinear", dual=True, max_iter=5000, random_state=seed
-        ).fit(flagged, targets[:, head], sample_weight=importance)
+        ).fit(flagged[known], truth, sample_weight=importance[known])
         weights[:, head] = regression.coef_[0, :-1]
         intercepts[head] = regression.intercept_[0]
     return weights, intercepts

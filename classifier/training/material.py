@@ -33,6 +33,7 @@ class Material:
 
     posts: Texts
     written: Texts
+    decided: Texts
     held_out: dict[str, Texts]
     questions: list[tuple[Texts, int]]
     english: list[tuple[Texts, int]]
@@ -40,18 +41,27 @@ class Material:
     trained_on: dict[str, str]
     kept_out: dict[str, str]
 
+    @property
+    def always(self) -> Texts:
+        """What is trained on in every fold, and never measured."""
+        return joined(self.written, self.decided)
+
 
 def material(recipe: Recipe, folder: Path) -> Material:
     """Read the files that the recipe names; raises `models.DataError` for one that is missing or broken."""
     said = recipe.data
     pools = {**said.questions, **said.english, **said.plain}
-    files = {name: _file(name, folder) for name in (said.posts, *said.written, *said.held_out, *pools)}
+    files = {
+        name: _file(name, folder)
+        for name in (said.posts, *said.written, *said.decided, *said.held_out, *pools)
+    }
     posts = data.labelled(files[said.posts], written=False)
     apart = frozenset(fold(text) for text in posts.texts)
     # A pool is read once and drawn from in every epoch: twice what one epoch takes is variety enough.
     return Material(
         posts,
         joined(*(data.labelled(files[name], written=True) for name in said.written)),
+        data.without(joined(*(data.labelled(files[name], written=False) for name in said.decided)), apart),
         {name: data.labelled(files[name], written=True) for name in said.held_out},
         [(data.questions(files[n], 2 * k, recipe.seed), k) for n, k in said.questions.items()],
         [(data.english(files[n], 2 * k, recipe.seed), k) for n, k in said.english.items()],

@@ -38,7 +38,7 @@ def publish(run: Run, target: Path) -> dict[str, Any]:
     encoder, linear = run.folds()
     posts = run.material.posts
     targets = bits(posts)
-    crossed = fuse.crossed(encoder, linear, targets, posts.groups)
+    read = fuse.crossed(encoder, linear, targets, posts.groups)
     fusion = fuse.fit(encoder, linear, targets, posts.groups)
 
     run.final()
@@ -46,6 +46,9 @@ def publish(run: Run, target: Path) -> dict[str, Any]:
     counted = replace(run.counted(), calibration=fuse.platt(linear, targets))
     counted.save(target / "tfidf")
     stage = first_stage(counted, linear, targets)
+    said = to_scores(linear, counted.calibration)
+    skipped = (said.about < stage.about) & (said.harmful < stage.harmful)
+    served = np.where(skipped[:, None], fuse.crossed_alone(linear, targets, posts.groups), read)
     plain = fusion.to_json()
     about = About(
         name=run.recipe.name,
@@ -61,13 +64,18 @@ def publish(run: Run, target: Path) -> dict[str, Any]:
     )
     np.savez_compressed(
         target / "oof.npz",
-        scores=crossed.astype(np.float32),
+        scores=served.astype(np.float32),
         targets=targets,
         protected=posts.protected,
         groups=np.array(posts.groups),
     )
     seal(target, about)
-    figures = _figures(run, target, crossed, encoder, linear, targets, stage, counted)
+    parts = {
+        "without a first stage": read,
+        "encoder": _alone(encoder, targets, posts),
+        "linear": _alone(linear, targets, posts),
+    }
+    figures = _figures(run, target, served, parts, skipped)
     (target / "metrics.json").write_text(
         json.dumps(figures, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
     )
@@ -93,19 +101,9 @@ def _down(share: float) -> float:
 
 
 def _figures(
-    run: Run,
-    target: Path,
-    crossed: Floats,
-    encoder: Floats,
-    linear: Floats,
-    targets: Bits,
-    stage: FirstStage,
-    counted: TfidfModel,
+    run: Run, target: Path, served: Floats, parts: dict[str, Floats], skipped: Bits
 ) -> dict[str, Any]:
-    posts = run.material.posts
-    said = to_scores(linear, counted.calibration)
-    skipped = (said.about < stage.about) & (said.harmful < stage.harmful)
-    alone = {"encoder": encoder, "linear": linear}
+    posts, targets = run.material.posts, bits(run.material.posts)
     model = ReaderModel.load(target, Serving(threads=run.recipe.threads))
     written: dict[str, Any] = {}
     for name, texts in run.material.held_out.items():
@@ -115,12 +113,10 @@ def _figures(
         )
     return {
         "name": run.recipe.name,
-        "posts": summary.of_posts(targets, posts.protected, posts.groups, split(crossed)),
+        "posts": summary.of_posts(targets, posts.protected, posts.groups, split(served)),
         "parts": {
-            name: summary.of_posts(
-                targets, posts.protected, posts.groups, split(_alone(logits, targets, posts)), resamples=200
-            )
-            for name, logits in alone.items()
+            name: summary.of_posts(targets, posts.protected, posts.groups, split(scores), resamples=200)
+            for name, scores in parts.items()
         },
         "first_stage": {
             "skipped": round(float(skipped.mean()), 4),

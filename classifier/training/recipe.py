@@ -20,12 +20,14 @@ class _Strict(BaseModel):
 class Data(_Strict):
     """Files of the data folder, or of `models/` where they begin with `written/`.
 
-    `posts` are measured by grouped folds; `written` are always trained on; `held_out` never is. Of
+    `posts` are measured by grouped folds; `written` are always trained on, and so are `decided`, the exported
+    decisions of a desk; `held_out` never is. Of
     `questions`, `english` and `plain` that many rows are drawn in each epoch of the first stage.
     """
 
     posts: str = "posts_train.jsonl"
     written: tuple[str, ...] = ()
+    decided: tuple[str, ...] = ()
     held_out: tuple[str, ...] = ()
     questions: dict[str, int] = {}
     english: dict[str, int] = {}

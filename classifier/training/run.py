@@ -100,7 +100,7 @@ class Run:
         """Return the linear model fitted on everything but what is held out."""
         self.tell(Step("linear", 0.0))
         return linear.fit(
-            joined(self.material.posts, self.material.written), f"{self.recipe.name}-tfidf", self.recipe.seed
+            joined(self.material.posts, self.material.always), f"{self.recipe.name}-tfidf", self.recipe.seed
         )
 
     def export(self, folder: Path) -> None:
@@ -126,9 +126,7 @@ class Run:
         self._go_on(train, checkpoint, f"fold {number + 1}/{self.recipe.count}")
         self.export(self.work / f"fold_{number}")
         encoder = self.read(self.work / f"fold_{number}", test.texts)
-        counted = linear.fit(joined(train, self.material.written), "fold", self.recipe.seed).logits(
-            test.texts
-        )
+        counted = linear.fit(joined(train, self.material.always), "fold", self.recipe.seed).logits(test.texts)
         _save(self.reader, self.work / f"fold_{number}.pt")
         unfinished = kept.with_name(kept.stem + ".part.npz")
         np.savez(unfinished, encoder=encoder, linear=counted)
@@ -168,6 +166,7 @@ class Run:
         return joined(
             posts.take(np.concatenate([np.flatnonzero(told), others])),
             self.material.written.take(written),
+            self.material.decided,
             *kept,
         )
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import signal
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
@@ -20,6 +20,9 @@ from kiemtin.screen import bar, say, say_notice, show_counters, show_found, watc
 from kiemtin.settings import Settings, SettingsError, load
 from kiemtin.traces import traced
 from store.vocabulary import TaskKind
+
+if TYPE_CHECKING:
+    from api.live import Live
 
 # What a command needs is imported when it runs: `--help` and `serve` must not wait for the crawler.
 
@@ -171,8 +174,9 @@ def _serve(house: House, port: int | None) -> None:
     settings: Settings = house.settings
     port = settings.port if port is None else port
     _require_free(settings.host, port, "KIEMTIN_PORT (hoặc PORT=…)")
+    app = create_app(house.desk())
     config = uvicorn.Config(
-        create_app(house.desk()),
+        app,
         host=settings.host,
         port=port,
         log_config=None,
@@ -182,8 +186,20 @@ def _serve(house: House, port: int | None) -> None:
         timeout_graceful_shutdown=10,
     )
     say(f"Bàn duyệt: [bold]http://{settings.host}:{config.port}[/]   (Ctrl+C để dừng)")
-    uvicorn.Server(config).run()
+    server = uvicorn.Server(config)
+    server.handle_exit = _hanging_up(app.state.live, server.handle_exit)  # type: ignore[assignment]
+    server.run()
     log.info("serve.stopped")
+
+
+def _hanging_up(live: Live, then: Callable[[int, FrameType | None], None]) -> object:
+    """Let a signal end the streams that pages hold open, for which a server would wait, before all else."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        live.close()
+        then(number, frame)
+
+    return handle
 
 
 def _require_free(host: str, port: int, setting: str) -> None:

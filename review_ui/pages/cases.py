@@ -1,22 +1,20 @@
-"""A case by its address, and the lists of lanes."""
+"""A case by its address."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from api import pictures, views
 from api.auth import Who, desk_of
-from api.region import region_of
-from review import case_page, decision, queue
+from review import alike, case_page, decision, drafts, queue
 from review.permissions import Action, may
 from review_ui.page import page
 from search.engine import SearchError
 
 router = APIRouter()
-PAGE = 50
 
 
 @router.get("/cases/{case_id}")
@@ -25,8 +23,13 @@ def case(request: Request, who: Who, case_id: int) -> Response:
     desk = desk_of(request)
     with desk.records.read() as session:
         shown = case_page.load(session, who.person, case_id)
+        standing = alike.standing(session, shown.case)
     lead = may(who.person, Action.LEAD)
-    return page(request, "case.html", who, shown=shown, lane=queue.ALL, lead=lead)
+    ready = drafts.ready(standing) if standing and may(who.person, Action.REVIEW) else ""
+    return page(
+        request, "case.html", who, shown=shown, lane=queue.ALL, lead=lead, standing=standing, ready=ready,
+        platform=drafts.platform(shown.post.url), province="",
+    )  # fmt: skip
 
 
 @router.get("/cases/{case_id}/similar")
@@ -65,26 +68,3 @@ def reopen(request: Request, who: Who, case_id: int, reason: Annotated[str, Form
     with desk.records.write() as session:
         decision.reopen(session, who.person, case_id, reason, desk.clock())
     return RedirectResponse(f"/cases/{case_id}", 303)
-
-
-@router.get("/queue")
-def listing(
-    request: Request,
-    who: Who,
-    lane: str = queue.ALL,
-    province: str = "",
-    offset: Annotated[int, Query(ge=0)] = 0,
-) -> Response:
-    """List the cases of a lane."""
-    desk = desk_of(request)
-    at = desk.clock()
-    region = region_of(desk, province)
-    with desk.records.read() as session:
-        lanes = queue.lanes(session, who.person, at, region)
-        named = queue.provinces(session, who.person, lane, at)
-        cases = queue.listing(session, who.person, lane, at, offset, PAGE + 1, region)
-    return page(
-        request, "queue.html", who, lane=lane, lanes=lanes, cases=cases[:PAGE], offset=offset,
-        next_offset=offset + PAGE if len(cases) > PAGE else None, province=province, region=region,
-        own=desk.provinces, named=named,
-    )  # fmt: skip

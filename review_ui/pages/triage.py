@@ -14,11 +14,13 @@ from sqlalchemy.orm import Session
 
 from api.auth import SignedIn, Who, desk_of
 from api.region import region_of
-from review import case_page, decision, queue
+from review import case_page, decision, drafts, queue
 from review.decision import UNDO_WITHIN, Verdict
 from review.errors import LeaseLost, ReviewError
 from review.permissions import Action, may
+from review_ui.beside import aside_of
 from review_ui.page import page, say
+from review_ui.reasons import picked
 from store.tables import Decision
 from store.vocabulary import Outcome
 
@@ -61,15 +63,21 @@ def triage(
 @router.post("/cases/{case_id}/decide")
 def decide(
     request: Request, who: Who, case_id: int, walk: Walking, version: Number, token: Text, seen: Text,
-    outcome: Annotated[Outcome, Form()], reason: Text = "", correction: Text = "",
+    outcome: Annotated[Outcome, Form()], reason: Text = "", correction: Text = "", act: Text = "",
+    claim: Text = "", pick: Text = "",
 ) -> Response:  # fmt: skip
-    verdict = Verdict(outcome, reason, correction)
+    """Decide a case; `pick` names a common reason, and with protected speech the act, in place of words."""
+    chosen = picked(outcome, pick)
+    if chosen is not None:
+        reason = chosen.reason
+        act = chosen.label if outcome == Outcome.PROTECTED else act
+    verdict = Verdict(outcome, reason, correction, act, claim)
 
-    def act(session: Session) -> int:
+    def deciding(session: Session) -> int:
         at = desk_of(request).clock()
         return decision.decide(session, who.person, case_id, version, token, seen, verdict, at).id
 
-    return _then_next(request, who, walk, act)
+    return _then_next(request, who, walk, deciding)
 
 
 @router.post("/cases/{case_id}/escalate")
@@ -82,19 +90,25 @@ def escalate(
     token: Text,
     seen: Text,
     reason: Text = "",
+    pick: Text = "",
 ) -> Response:
+    why = _why("escalate", reason, pick)
+
     def act(session: Session) -> None:
         at = desk_of(request).clock()
-        decision.escalate(session, who.person, case_id, version, token, seen, reason, at)
+        decision.escalate(session, who.person, case_id, version, token, seen, why, at)
 
     return _then_next(request, who, walk, act)
 
 
 @router.post("/cases/{case_id}/skip")
-def skip(request: Request, who: Who, case_id: int, walk: Walking, token: Text, reason: Text = "") -> Response:
+def skip(
+    request: Request, who: Who, case_id: int, walk: Walking, token: Text, reason: Text = "", pick: Text = "",
+) -> Response:  # fmt: skip
+    why = _why("skip", reason, pick)
     return _then_next(
         request, who, walk,
-        lambda session: queue.skip(session, who.person, case_id, token, reason, desk_of(request).clock()),
+        lambda session: queue.skip(session, who.person, case_id, token, why, desk_of(request).clock()),
     )  # fmt: skip
 
 
@@ -154,10 +168,17 @@ def renew(request: Request, who: Who, case_id: int, token: Text) -> None:
         queue.renew(session, who.person, case_id, token, desk.clock())
 
 
+def _why(kind: str, reason: str, pick: str) -> str:
+    chosen = picked(kind, pick)
+    return chosen.reason if chosen else reason
+
+
 def _next(request: Request, who: SignedIn, walk: Walk) -> queue.Lease | None:
     desk = desk_of(request)
     with desk.records.write() as session:
-        return queue.lease_next(session, who.person, walk.lane, desk.clock(), walk.region(request))
+        return queue.lease_next(
+            session, who.person, walk.lane, desk.clock(), walk.region(request), desk.severe_in_a_row
+        )
 
 
 def _then_next(request: Request, who: SignedIn, walk: Walk, act: Callable[[Session], int | None]) -> Response:
@@ -199,6 +220,7 @@ def _show(
     region = walk.region(request)
     with desk.records.read() as session:
         lanes = queue.lanes(session, who.person, at, region)
+        beside = aside_of(session, who, at, desk.clocks, region)
         shown = case_page.load(session, who.person, lease.case_id) if lease else None
         ahead = queue.listing(session, who.person, walk.lane, at, limit=12, region=region)
     template = "_triage.html" if "HX-Request" in request.headers else "triage.html"
@@ -206,6 +228,9 @@ def _show(
     return page(
         request, template, who, lane=walk.lane, lanes=lanes, lease=lease, shown=shown, ahead=ahead, done=done,
         undo_seconds=left, notice=notice, province=walk.province, region=region, own=desk.provinces,
+        ready=drafts.ready(done) if done else "",
+        platform=drafts.platform(done.snapshot["url"]) if done else None,
+        **beside,
     )  # fmt: skip
 
 

@@ -1,36 +1,35 @@
-// The hands of the desk: keys, the undo countdown, tabs, and quiet renewal of the lease.
+// The hands of the desk: keys, the undo countdown, tabs. What lives on by itself is in live.js.
+import { busy } from "./flight.js";
+import { closeSheets, sheetKey } from "./sheets.js";
+
 const VISITED = "kiemtin.visited";
 const GO_WITHIN = 1500;
-const RENEW_EVERY = 3 * 60 * 1000;
-const AWAY_AFTER = 15 * 60 * 1000;
-const SLOW = 300;
 
 let goUntil = 0;
-let lastSeen = Date.now();
 
 const triage = () => document.getElementById("triage");
-const csrf = () => JSON.parse(document.body.getAttribute("hx-headers") ?? "{}")["X-CSRF-Token"];
 const isTyping = (node) => node.closest("input, textarea, select, [contenteditable]") !== null;
 
 document.addEventListener("keydown", (event) => {
-  lastSeen = Date.now();
+  if (busy() || event.repeat || document.querySelector("dialog[open]")) return;
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.target.closest("form")?.requestSubmit();
     return;
   }
   if (event.key === "Escape") {
     closeSheets();
+    closeMore();
     return;
   }
-  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || isTyping(event.target)) return;
-  if (document.querySelector("dialog[open]")) return;
+  if (sheetKey(event, isTyping(event.target))) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
   if (press(event.key)) event.preventDefault();
 });
 
 function press(key) {
   if (Date.now() < goUntil) {
     goUntil = 0;
-    return follow(`[data-go="${CSS.escape(key)}"]`);
+    return go(key);
   }
   if (key === "g") {
     goUntil = Date.now() + GO_WITHIN;
@@ -39,7 +38,7 @@ function press(key) {
   if (key === "/") {
     const field = document.getElementById("q");
     if (field) field.focus();
-    else return follow('[data-go="s"]');
+    else return go("s");
     return true;
   }
   return follow(`[data-key="${CSS.escape(key)}"]:not([hidden]):not([disabled])`);
@@ -52,15 +51,19 @@ function follow(selector) {
   return true;
 }
 
-function closeSheets() {
-  for (const sheet of document.querySelectorAll("details.outcome[open]")) {
-    sheet.open = false;
-    sheet.querySelector("summary").focus();
-  }
+// A place may stand in a menu that is closed.
+function go(key) {
+  const place = document.querySelector(`[data-go="${CSS.escape(key)}"]`);
+  place?.click();
+  return Boolean(place);
+}
+
+function closeMore(except = null) {
+  for (const menu of document.querySelectorAll("details.more[open]")) menu.open = menu.contains(except);
 }
 
 document.addEventListener("click", (event) => {
-  lastSeen = Date.now();
+  closeMore(event.target);
   const opener = event.target.closest("[data-opens]");
   if (opener) document.getElementById(opener.dataset.opens).showModal();
   const tab = event.target.closest("[data-tab-of]");
@@ -71,37 +74,17 @@ document.addEventListener("click", (event) => {
   }
 });
 
-// Opened here and not by the browser, which does it a moment later: what is typed next must land in the field.
-document.addEventListener("click", (event) => {
-  const summary = event.target.closest("details.outcome > summary");
-  if (!summary) return;
-  event.preventDefault();
-  const sheet = summary.parentElement;
-  const open = !sheet.open;
-  for (const other of document.querySelectorAll("details.outcome[open]")) other.open = false;
-  sheet.open = open;
-  if (open) sheet.querySelector("textarea").focus();
-});
-
-// A doubled press must not send twice. The server refuses the second anyway.
-function lock(form) {
-  for (const button of form.closest("#triage")?.querySelectorAll(".outcomes button") ?? form.querySelectorAll("button")) {
-    setTimeout(() => (button.disabled = true));
-  }
-}
+// A form that leaves the page is sent once. The server refuses the second anyway.
 document.addEventListener("submit", (event) => {
-  if (event.target.matches("[data-once]")) lock(event.target);
+  const form = event.target;
+  if (!form.matches("[data-once]:not([hx-post])")) return;
+  for (const button of form.querySelectorAll("button")) setTimeout(() => (button.disabled = true));
 });
 
-document.addEventListener("htmx:beforeRequest", (event) => {
-  const pane = triage();
-  if (!pane || event.detail.target !== pane) return;
-  const line = pane.querySelector(".waiting");
-  event.detail.xhr.kiemtinSlow = setTimeout(() => (line.textContent = line.dataset.words), SLOW);
-});
-document.addEventListener("htmx:afterRequest", (event) => clearTimeout(event.detail.xhr.kiemtinSlow));
 document.addEventListener("htmx:afterSettle", (event) => {
-  if (event.target.id === "triage" || event.detail.target?.id === "triage") arrive(true);
+  const part = event.detail.target?.id ?? event.target.id;
+  if (event.target.id === "triage" || part === "triage") arrive(true);
+  else if (part === "copies" || part === "notes") returnTo(part);
 });
 
 // The case that stands on the screen: its place in the walk, the undo countdown, the focus.
@@ -114,6 +97,12 @@ function arrive(swapped) {
     pane.querySelector("[data-focus]")?.focus({ preventScroll: true });
     window.scrollTo({ top: 0 });
   }
+}
+
+// The next copy to sort, or the line of the part that was changed.
+function returnTo(part) {
+  const here = document.getElementById(part);
+  (here?.querySelector("[data-key='y'], [data-key='x']") ?? here?.querySelector("summary"))?.focus({ preventScroll: true });
 }
 
 function remember(pane) {
@@ -150,16 +139,5 @@ function countDown(toast) {
   };
   tick();
 }
-
-setInterval(async () => {
-  const pane = triage();
-  if (!pane?.dataset.case || document.hidden || Date.now() - lastSeen > AWAY_AFTER) return;
-  const answer = await fetch(`/cases/${pane.dataset.case}/renew`, {
-    method: "POST",
-    headers: { "X-CSRF-Token": csrf(), "Content-Type": "application/x-www-form-urlencoded" },
-    body: new URLSearchParams({ token: pane.dataset.token }),
-  });
-  if (!answer.ok) location.reload();
-}, RENEW_EVERY);
 
 arrive(false);

@@ -25,7 +25,7 @@ pytest.importorskip("onnx", reason="training needs onnx: pip install 'kiemtin[tr
 import torch
 
 from classifier.evaluate.seen import HeldOut
-from classifier.training import alone, augment, data, fuse, loop, net
+from classifier.training import alone, augment, data, fuse, linear, loop, net
 from classifier.training.material import Step
 from classifier.training.publish import RECALL, first_stage, publish
 from classifier.training.recipe import Recipe, Stage
@@ -306,6 +306,21 @@ def test_a_wrong_label_names_its_file_and_line(tmp_path: Path, line: str) -> Non
     path.write_text(f"{json.dumps(row(1))}\n{json.dumps(row(2))}\n{line}\n", encoding="utf-8")
     with pytest.raises(models.DataError, match=r"posts_train\.jsonl, dòng 3"):
         data.labelled(path, written=False)
+
+
+def test_a_decision_teaches_what_people_said_and_no_guess(tmp_path: Path) -> None:
+    said = {"text": "Uống nước tỏi khỏi hẳn", "about": 1, "act": "claim", "harm": ["cure"], "id": "d1"}
+    rows = [{**said, "judged": ["harmful"]}, {**said, "judged": ["harmful", "act", "harm"]}, said]
+    path = tmp_path / "decided.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    texts = data.labelled(path, written=False)
+    known = [{n for n, v in zip(heads(), row, strict=False) if v == v} for row in texts.targets]
+    scheme = models.labels()
+    assert known == [{"harmful"}, {"harmful", *scheme.acts, *scheme.harms}, {*heads()}]
+    mixed = data.joined(texts, data.partly(["trời đẹp"] * 3, "x", dict.fromkeys(heads()[1:], 0.0)))
+    fitted = linear.fit(mixed, "thử", 1)
+    assert fitted.score(["bài"]).about[0] > 0.99  # of the only row that says so
+    assert len(data.without(texts, frozenset({fold(said["text"])}))) == 0
 
 
 def test_what_is_unknown_adds_nothing_to_the_loss() -> None:

@@ -91,6 +91,7 @@ class Reviewer(threading.Thread):
             "token": lease["token"],
             "seen": case["content_hash"],
             "outcome": "dismiss",
+            "reason": "không gây hại",
         }
         answer = client.post(f"/api/v1/cases/{lease['case_id']}/decide", json=given)
         if answer.status_code == 200:

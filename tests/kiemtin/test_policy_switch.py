@@ -98,7 +98,7 @@ def decide(records: Records, who: Person, case_id: int, outcome: Outcome = Outco
     with records.write() as session:
         held = queue.lease(session, who, case_id, NOW)
         seen = get(session, case_id).content_hash
-        verdict = Verdict(outcome, "vì thế", "không đúng")
+        verdict = Verdict(outcome, "vì thế", "không đúng", "opinion")
         decision.decide(session, who, case_id, held.version, held.token, seen, verdict, NOW)
 
 
@@ -186,12 +186,28 @@ def test_a_decision_on_what_was_seen_before_the_switch_is_refused(place: Place) 
     switch(records)
     score(records)
     with pytest.raises(CaseChanged), records.write() as session:
-        decision.decide(session, hoa, case.id, held.version, held.token, seen, Verdict(Outcome.DISMISS), NOW)
+        decision.decide(
+            session,
+            hoa,
+            case.id,
+            held.version,
+            held.token,
+            seen,
+            Verdict(Outcome.DISMISS, "không gây hại"),
+            NOW,
+        )
     with records.write() as session:
         activity = session.scalars(select(Activity).where(Activity.case_id == case.id)).all()
         assert [line.what for line in activity].count("judged_again") == 1
         made = decision.decide(
-            session, hoa, case.id, held.version + 1, held.token, seen, Verdict(Outcome.DISMISS), NOW
+            session,
+            hoa,
+            case.id,
+            held.version + 1,
+            held.token,
+            seen,
+            Verdict(Outcome.DISMISS, "không gây hại"),
+            NOW,
         )
         assert made.policy == "thử-2"
         assert audit.verify(session).ok

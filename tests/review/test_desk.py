@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from review import case_page, decision, queue
 from review.case import get
-from review.decision import Verdict
+from review.decision import ActNeeded, ClaimNotShown, Verdict
 from review.errors import (
     CaseChanged,
     CaseTaken,
@@ -30,7 +30,7 @@ from store.tables import Activity, Case, Decision, Event, Post
 from store.vocabulary import CaseState, Outcome, Role
 from tests.factory import HARMFUL, HARMLESS, NOW, Place, person
 
-DISMISS = Verdict(Outcome.DISMISS)
+DISMISS = Verdict(Outcome.DISMISS, "không gây hại")
 
 
 @pytest.fixture
@@ -159,7 +159,9 @@ def test_renewing_holds_a_case_longer(place: Place, hoa: Person) -> None:
 def test_a_decision_keeps_what_was_seen_and_leaves_its_traces(place: Place, hoa: Person) -> None:
     held = must_lease(place.records, hoa)
     activities, events = traces(place.records)
-    made = decide(place.records, hoa, held, Verdict(Outcome.CORRECT, "", "Tỏi không diệt được vi rút."))
+    made = decide(
+        place.records, hoa, held, Verdict(Outcome.CORRECT, "chữa trị sai", "Tỏi không diệt được vi rút.")
+    )
     assert traces(place.records) == (activities + 1, events + 1)
     assert made.snapshot["text"] in HARMFUL
     assert made.snapshot["assessment"]["why"]["children"]
@@ -232,7 +234,8 @@ def test_undo_gives_the_case_back_to_its_reviewer(place: Place, hoa: Person) -> 
     with place.records.write() as session:
         again = decision.undo(session, hoa, made.id, NOW + timedelta(seconds=29))
     assert again.case_id == held.case_id
-    decide(place.records, hoa, again, Verdict(Outcome.PROTECTED), NOW + timedelta(seconds=29))
+    protected = Verdict(Outcome.PROTECTED, "lời kể", act="testimony")
+    decide(place.records, hoa, again, protected, NOW + timedelta(seconds=29))
     assert count(place.records, Decision, Decision.undone_at.is_not(None)) == 1
 
 
@@ -266,7 +269,9 @@ def test_an_escalated_case_is_for_the_lead(place: Place, hoa: Person, minh: Pers
     assert {case.state for case in place.cases()} == {CaseState.QUEUED}
 
 
-def test_a_skipped_case_does_not_come_back_in_the_shift(place: Place, hoa: Person, minh: Person) -> None:
+def test_a_skipped_case_comes_back_to_its_reviewer_only_when_they_ask(
+    place: Place, hoa: Person, minh: Person
+) -> None:
     held = must_lease(place.records, hoa)
     with pytest.raises(ReasonNeeded), place.records.write() as session:
         queue.skip(session, hoa, held.case_id, held.token, "  ", NOW)
@@ -274,8 +279,10 @@ def test_a_skipped_case_does_not_come_back_in_the_shift(place: Place, hoa: Perso
         queue.skip(session, hoa, held.case_id, held.token, "cần đọc thêm", NOW)
     assert must_lease(place.records, hoa).case_id != held.case_id
     assert must_lease(place.records, minh).case_id == held.case_id
-    later = NOW + queue.SKIPPED_FOR + timedelta(hours=1)
-    assert must_lease(place.records, person(place.records, "x"), later) is not None
+    with place.records.write() as session:
+        asked = queue.lease_next(session, hoa, queue.ASIDE, NOW + timedelta(days=9))
+    assert asked is not None
+    assert asked.case_id == held.case_id
 
 
 def test_looking_on_walks_the_lane_and_wraps_at_its_end(place: Place, hoa: Person) -> None:
@@ -292,10 +299,16 @@ def test_looking_on_walks_the_lane_and_wraps_at_its_end(place: Place, hoa: Perso
 
 def test_outcomes_that_need_words_ask_for_them(place: Place, hoa: Person) -> None:
     held = must_lease(place.records, hoa)
-    with pytest.raises(ReasonNeeded):
-        decide(place.records, hoa, held, Verdict(Outcome.REPORT, " "))
+    for outcome in Outcome:
+        with pytest.raises(ReasonNeeded):
+            decide(place.records, hoa, held, Verdict(outcome, " ", "không đúng", "opinion"))
     with pytest.raises(CorrectionNeeded):
-        decide(place.records, hoa, held, Verdict(Outcome.CORRECT))
+        decide(place.records, hoa, held, Verdict(Outcome.CORRECT, "chữa trị sai"))
+    for act in ("", "claim", "ad", "nothing"):
+        with pytest.raises(ActNeeded):
+            decide(place.records, hoa, held, Verdict(Outcome.PROTECTED, "vì thế", act=act))
+    with pytest.raises(ClaimNotShown):
+        decide(place.records, hoa, held, Verdict(Outcome.CORRECT, "vì thế", "không đúng", claim_id="no-such"))
     decide(place.records, hoa, held, Verdict(Outcome.REPORT, "bán thuốc giả"))
 
 

@@ -26,9 +26,9 @@ from store.vocabulary import CaseState, Outcome, Role
 from tests.factory import HARMFUL, NOW, Place, person
 
 VERDICTS = {
-    Outcome.DISMISS: Verdict(Outcome.DISMISS),
-    Outcome.PROTECTED: Verdict(Outcome.PROTECTED),
-    Outcome.CORRECT: Verdict(Outcome.CORRECT, correction="Không đúng như vậy."),
+    Outcome.DISMISS: Verdict(Outcome.DISMISS, "không gây hại"),
+    Outcome.PROTECTED: Verdict(Outcome.PROTECTED, "ý kiến riêng", act="opinion"),
+    Outcome.CORRECT: Verdict(Outcome.CORRECT, "chữa trị sai", correction="Không đúng như vậy."),
     Outcome.REPORT: Verdict(Outcome.REPORT, reason="lừa tiền"),
 }
 HARMFUL_OUTCOMES = {Outcome.CORRECT, Outcome.REPORT}
@@ -144,11 +144,16 @@ def test_a_row_says_what_people_judged_and_what_is_the_models_guess() -> None:
 
     protected = of(Outcome.PROTECTED, Outcome.PROTECTED)
     assert (protected["act"], protected["protected"], protected["harm"]) == ("satire", True, [])
-    assert protected["judged"] == ["harmful", "protected"]
+    assert protected["judged"] == ["harmful", "protected", "harm"]
     dismissed = of(Outcome.DISMISS, Outcome.PROTECTED)
-    assert (dismissed["act"], dismissed["harmful"], dismissed["judged"]) == ("claim", False, ["harmful"])
+    assert (dismissed["act"], dismissed["harmful"], dismissed["judged"]) == (
+        "claim",
+        False,
+        ["harmful", "harm"],
+    )
     harmful = of(Outcome.CORRECT, Outcome.REPORT)
     assert (harmful["harm"], harmful["harmful"], harmful["protected"]) == (["scam"], True, False)
+    assert harmful["judged"] == ["harmful", "protected", "harm"]
     assert harmful["id"] == "d7-abababab"
     assert harmful["group"] == "cluster-3"
 

@@ -41,6 +41,7 @@ def test_letters_that_look_like_latin_ones_are_those(written: str, read: str) ->
         "Владимир Путин nói với Αθήνα, оно и НОСА",
         "Россиа và Pоссия, Фacebook",
         "TNFα, IFNγ, NFκB, γGT, HIF1α, 5 μm, 10 Ω, Δt = 3, β-carotene, π ≈ 3,14",
+        "Vào vіetcombank.com.vn hoặc https://dịchvụсông.vn/x ngay",
         "½ cốc, 20 m², H₂O, xᵢ, ① rửa tay, ② đeo khẩu trang, ™ № ℃ ﬁ Ⅳ",
         "❤️ 1️⃣ ☎️ 👨‍👩‍👧‍👦 🏳️‍🌈 🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f nhóm máu 🅰️ hay 🅱, 🆎, 🅾, đỗ 🅿️, Ⓜ️",
         "क्‍ष và می‍خواهم",

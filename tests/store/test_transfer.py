@@ -46,7 +46,7 @@ def fill(records: Records) -> None:
             lease.version,
             lease.token,
             case.content_hash,
-            Verdict(Outcome.DISMISS),
+            Verdict(Outcome.DISMISS, "không gây hại"),
             NOW,
         )
 

@@ -1,155 +1,34 @@
-"""The desk as a reviewer meets it, in Chromium: the keyboard, search without diacritics, the audit trail.
-
-The application is the real one, on loopback, over real records, index and model.
-"""
+"""The desk as a reviewer meets it, in Chromium: the keyboard, search without diacritics, the audit trail."""
 
 from __future__ import annotations
 
-import os
-import re
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-
 import pytest
-import uvicorn
-from sqlalchemy import func, select
 
-from api import accounts
-from api.desk import Desk
-from review_ui.app import create_app
-from search.engine import SearchEngine
-from search.open import open_engine
-from store.archive import Archive
-from store.migrate import migrate
-from store.records import Records
-from store.tables import Decision
-from tests.factory import HARMFUL, HARMLESS, Place, work
+from tests.factory import HARMFUL, work
+from tests.ui.conftest import Running, case_on_screen, decide, decisions, needs_chromium, press
 
 pytest.importorskip(
     "playwright.sync_api", reason="playwright is not installed; pip install 'kiemtin[browser]'"
 )
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page
 
-CHROMIUM = Path(os.environ.get("KIEMTIN_TEST_CHROMIUM", "/usr/bin/chromium"))
-PASSWORD = "mot cau ngan de nho"
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        not CHROMIUM.exists(),
-        reason=f"{CHROMIUM} is absent; apt-get install chromium, or set KIEMTIN_TEST_CHROMIUM",
-    ),
-]
-
-
-@dataclass
-class Running:
-    """A served desk."""
-
-    url: str
-    records: Records
-    password: str
-    engine: SearchEngine
-    console: list[str] = field(default_factory=list)
-    elsewhere: list[str] = field(default_factory=list)
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    records = Records(f"sqlite:///{tmp_path / 'k.db'}")
-    migrate(records)
-    engine = open_engine(f"tantivy:{tmp_path / 'search'}")
-    place = Place(records)
-    place.take(*HARMFUL, HARMLESS)
-    work(records, engine)
-    password = accounts.ensure_admin(records)
-    assert password is not None
-    app = create_app(Desk(records, engine, Archive(tmp_path / "archive")))
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        thread.join(0.01)
-        assert thread.is_alive(), "the server did not start"
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield Running(f"http://127.0.0.1:{port}", records, password, engine)
-    server.should_exit = True
-    thread.join()
-    engine.close()
-    records.close()
-
-
-@pytest.fixture
-def context(running: Running) -> Iterator[BrowserContext]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        made = browser.new_context(viewport={"width": 1280, "height": 800}, locale="vi-VN")
-        made.on("console", lambda message: running.console.append(f"{message.type}: {message.text}"))
-        made.on("weberror", lambda error: running.console.append(str(error.error)))
-        made.on(
-            "request",
-            lambda r: running.elsewhere.append(r.url) if not r.url.startswith(running.url) else None,
-        )
-        yield made
-        browser.close()
-
-
-@pytest.fixture
-def page(running: Running, context: BrowserContext) -> Page:
-    """A page whose reviewer has signed in and chosen a password."""
-    page = context.new_page()
-    page.goto(f"{running.url}/queue")
-    page.fill("#login", "admin")
-    page.fill("#password", running.password)
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/password")
-    page.fill("#current", running.password)
-    page.fill("#new", PASSWORD)
-    page.fill("#again", PASSWORD)
-    page.keyboard.press("Enter")
-    page.wait_for_selector("#triage[data-case]")
-    return page
-
-
-def case_on_screen(page: Page) -> str:
-    return page.locator("#triage").get_attribute("data-case") or ""
-
-
-def press(page: Page, key: str) -> str:
-    """Press a key and wait until the next case has the focus; return the case that stood there."""
-    before = case_on_screen(page)
-    page.keyboard.press(key)
-    page.wait_for_function(
-        "b => document.querySelector('#triage').dataset.case !== b && document.activeElement.hasAttribute('data-focus')",
-        arg=before,
-    )
-    return before
-
-
-def decisions(running: Running) -> int:
-    with running.records.read() as session:
-        return (
-            session.scalar(select(func.count()).select_from(Decision).where(Decision.undone_at.is_(None)))
-            or 0
-        )
+pytestmark = needs_chromium
 
 
 def test_a_reviewer_decides_ten_cases_by_keyboard_finds_a_post_and_sees_the_trail(
     running: Running, page: Page
 ) -> None:
-    press(page, "d")
+    decide(page, "d", "1")
     assert "Đã ghi: Bỏ qua" in page.locator(".toast").inner_text()
     undone = case_on_screen(page)
-    press(page, "d")
+    decide(page, "d", "1")
     press(page, "u")
     assert case_on_screen(page) == undone
     assert decisions(running) == 1
     for _ in range(2):
-        press(page, "p")
-    page.keyboard.press("c")
+        decide(page, "p", "1")
+    page.keyboard.press("i" if page.locator("[data-key=i]").count() else "c")
     assert page.evaluate("document.activeElement.id") == "correction"
     page.keyboard.type(" Xin đọc kỹ nguồn chính thức.")
     press(page, "Control+Enter")
@@ -168,7 +47,7 @@ def test_a_reviewer_decides_ten_cases_by_keyboard_finds_a_post_and_sees_the_trai
     second = press(page, "k")
     assert (case_on_screen(page), second != first) == (first, True)
     while decisions(running) < 10:
-        press(page, "d")
+        decide(page, "d", "1")
     assert decisions(running) == 10
 
     work(running.records, running.engine)
@@ -197,15 +76,16 @@ def test_the_last_case_leaves_a_useful_empty_desk(running: Running, page: Page) 
     for _ in range(len(HARMFUL)):
         if not page.locator("#triage[data-case]").count():
             break
-        press(page, "d")
+        decide(page, "d", "1")
     page.wait_for_selector("text=Hết ca trong làn này")
     assert page.locator(".outcomes").count() == 0
     assert running.console == []
 
 
 def test_a_doubled_key_press_decides_one_case(running: Running, page: Page) -> None:
+    page.keyboard.press("d")
     page.evaluate(
-        "for (let i = 0; i < 2; i++) document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'd', bubbles: true}))"
+        "for (let i = 0; i < 2; i++) document.body.dispatchEvent(new KeyboardEvent('keydown', {key: '1', bubbles: true}))"
     )
     page.wait_for_selector(".toast")
     assert decisions(running) == 1
@@ -216,7 +96,8 @@ def test_the_desk_works_without_scripts(running: Running, context: BrowserContex
     plain.add_cookies(context.cookies())  # type: ignore[arg-type]
     bare = plain.new_page()
     bare.goto(f"{running.url}/")
-    bare.get_by_role("button", name="Bỏ qua").click()
+    bare.locator("summary", has_text="Bỏ qua").click()
+    bare.get_by_role("button", name="Không gây hại cho ai").click()
     assert "done=" in bare.url
     assert bare.get_by_role("button", name="Hoàn tác").is_visible()
     assert decisions(running) == 1
@@ -228,7 +109,7 @@ def test_the_language_the_theme_and_the_underlines_can_be_chosen(running: Runnin
     assert page.locator("mark.mark").first.evaluate("e => getComputedStyle(e).textDecorationLine") == "none"
     page.get_by_role("button", name="English").click()
     page.wait_for_selector("html[lang=en]")
-    assert page.get_by_role("button", name=re.compile("Dismiss")).is_visible()
+    assert page.locator("summary", has_text="Dismiss").is_visible()
     assert page.locator("body.no-marks").count() == 1
     page.goto(f"{running.url}/settings")
     page.select_option("#theme", "dark")

@@ -9,6 +9,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 import api.accounts
+import api.case_routes
 import api.views  # noqa: F401 - its errors are part of what is translated
 from api.problems import _WORDS
 from review.errors import ReviewError

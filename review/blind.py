@@ -1,0 +1,95 @@
+"""What waits for a person to be read blind: second reviews and, unmarked among them, known cases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from review import golden, second_review
+from review.errors import NothingToRead
+from review.permissions import Action, Person, may
+from review.reading import Reading
+from store.complaint_tables import Complaint
+from store.second_review_tables import SecondReview
+from store.tables import Case
+from store.vocabulary import ComplaintState, SecondReviewWhy
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A case that waits; named by the case alone, so that nothing tells why it was asked for."""
+
+    case: Case
+    asked_at: datetime
+
+
+def waiting(session: Session, person: Person) -> list[Unread]:
+    """Return what waits for `person`, asked first first, each case once. Two queries.
+
+    Without the reviews of complaints: those are one person's, who reads the complaint too.
+    """
+    found: dict[int, Unread] = {}
+    unread = [
+        *(Unread(one.case, one.asked_at) for one in _reviews(session, person)),
+        *(Unread(one.golden.case, one.asked_at) for one in golden.waiting(session, person)),
+    ]
+    for one in sorted(unread, key=lambda one: (one.asked_at, one.case.id)):
+        found.setdefault(one.case.id, one)
+    return list(found.values())
+
+
+def awaits(session: Session, person: Person, case_id: int) -> bool:
+    """Say whether `person` is to read a case blind; then they are shown nothing of what others said of it."""
+    if not may(person, Action.REVIEW):
+        return False
+    theirs = select(Complaint.id).where(
+        Complaint.case_id == case_id,
+        Complaint.assigned_id == person.id,
+        Complaint.state == ComplaintState.ASSIGNED,
+    )
+    return session.scalar(theirs.limit(1)) is not None or any(
+        one.case.id == case_id for one in waiting(session, person)
+    )
+
+
+def to_read(session: Session, person: Person, case_id: int) -> Unread:
+    """Return a case that waits for `person`; raises `NothingToRead`."""
+    for one in waiting(session, person):
+        if one.case.id == case_id:
+            return one
+    raise NothingToRead(case=case_id)
+
+
+def answer(session: Session, person: Person, case_id: int, reading: Reading, seen: str, at: datetime) -> None:
+    """Keep what `person` found in a case that waits for them, for all that it was asked for.
+
+    `seen` is the content hash of the text shown. Raises `NothingToRead`, `CaseChanged` and what
+    `Reading.check` raises.
+    """
+    reading.check()
+    reviews = [one for one in _reviews(session, person) if one.case_id == case_id]
+    known = [one for one in golden.waiting(session, person) if one.golden.case_id == case_id]
+    if not reviews and not known:
+        raise NothingToRead(case=case_id)
+    for review in reviews:
+        second_review.answer(
+            session,
+            person,
+            review.id,
+            reading.outcome,
+            str(reading.act),
+            reading.harms,
+            reading.reason,
+            seen,
+            at,
+        )
+    for asked in known:
+        golden.answer(session, person, asked, reading, seen, at)
+
+
+def _reviews(session: Session, person: Person) -> Sequence[SecondReview]:
+    return [one for one in second_review.waiting(session, person) if one.why != SecondReviewWhy.COMPLAINT]

@@ -1,0 +1,39 @@
+"""The clock of each lane: within how many hours a case is to be decided, and which are late."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, func, or_
+
+from store.tables import Case
+
+UNCERTAIN = "uncertain"
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """Hours until a case of a lane is due, from when it was opened or reopened; other lanes have `otherwise`.
+
+    `lanes` are harms and `uncertain`.
+    """
+
+    otherwise: float = 24
+    lanes: Mapping[str, float] = field(default_factory=dict)
+
+    def due(self, case: Case) -> datetime:
+        """Return when a case is due."""
+        hours = self.lanes.get(UNCERTAIN if case.harm is None else case.harm, self.otherwise)
+        return case.waits_from + timedelta(hours=hours)
+
+    def late(self, at: datetime) -> ColumnElement[bool]:
+        """Return the condition that a case was due before `at`."""
+        lane = func.coalesce(Case.harm, UNCERTAIN)
+        others = and_(lane.not_in(list(self.lanes)), Case.waits_from < at - timedelta(hours=self.otherwise))
+        own = (
+            and_(lane == name, Case.waits_from < at - timedelta(hours=hours))
+            for name, hours in self.lanes.items()
+        )
+        return or_(others, *own)

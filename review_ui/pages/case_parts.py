@@ -1,0 +1,133 @@
+"""What stands beside a case: copies, notes, the archived page, and cases that say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.responses import RedirectResponse
+from pydantic import StringConstraints
+from sqlalchemy.orm import Session, joinedload
+
+from api import kept_pages
+from api.auth import SignedIn, Who, desk_of
+from review import alike, case_page, copies, notes
+from review.errors import NoSuchCase, ReviewError
+from review_ui.page import page, say
+from store.tables import Case
+from store.vocabulary import CopyVerdict
+
+router = APIRouter()
+
+Text = Annotated[str, Form()]
+# A case as it stood on the page: id, version, content hash.
+Chosen = Annotated[str, StringConstraints(pattern=r"^\d{1,18}:\d{1,9}:[0-9a-f]{64}$")]
+
+
+@router.post("/cases/{case_id}/copies")
+def mark(
+    request: Request, who: Who, case_id: int, copy: Text, verdict: Text = "", live: Text = ""
+) -> Response:
+    """Say of near copies that they say the same, or not; "" takes it back."""
+    said = CopyVerdict(verdict) if verdict in set(CopyVerdict) else None
+
+    def act(session: Session) -> None:
+        copies.mark(session, who.person, case_id, copy, said, desk_of(request).clock())
+
+    return _then(request, who, case_id, "_copies.html", act, live=bool(live))
+
+
+@router.post("/cases/{case_id}/split")
+def split(request: Request, who: Who, case_id: int, copy: Text, live: Text = "") -> Response:
+    def act(session: Session) -> None:
+        copies.split(session, who.person, case_id, copy, desk_of(request).clock())
+
+    return _then(request, who, case_id, "_copies.html", act, live=bool(live))
+
+
+@router.post("/cases/{case_id}/notes")
+def note(request: Request, who: Who, case_id: int, text: Text = "") -> Response:
+    def act(session: Session) -> None:
+        notes.add(session, who.person, case_id, text, desk_of(request).clock())
+
+    return _then(request, who, case_id, "_notes.html", act)
+
+
+@router.get("/cases/{case_id}/kept")
+def kept(request: Request, who: Who, case_id: int, capture: int | None = None) -> Response:
+    """Show the archived page of a case beside its picture: a page, or for the desk a part of one."""
+    with desk_of(request).records.read() as session:
+        found = kept_pages.captures(session, who.person, case_id)
+        shown = case_page.load(session, who.person, case_id)
+    chosen = next((one for one in found if one.id == capture), found[0] if found else None)
+    template = "_kept.html" if "HX-Request" in request.headers else "kept.html"
+    return page(request, template, who, case=shown.case, pages=found, chosen=chosen, picture=shown.picture)
+
+
+@router.get("/copies")
+def waiting(request: Request, who: Who) -> Response:
+    with desk_of(request).records.read() as session:
+        return page(request, "copies.html", who, waiting=copies.waiting(session, who.person))
+
+
+@router.get("/cases/{case_id}/alike")
+def cases_alike(request: Request, who: Who, case_id: int, made: int = 0) -> Response:
+    """Show free cases that say the same, to be chosen."""
+    return _alike(request, who, case_id, made=made)
+
+
+@router.post("/cases/{case_id}/alike")
+def decide_alike(
+    request: Request, who: Who, case_id: int, chosen: Annotated[list[Chosen] | None, Form()] = None
+) -> Response:
+    desk = desk_of(request)
+    wanted = [one.split(":", 2) for one in chosen or ()]
+    seen = [alike.Seen(int(one[0]), int(one[1]), one[2]) for one in wanted]
+    try:
+        with desk.records.write() as session:
+            made = alike.decide_like(session, who.person, case_id, seen, desk.clock())
+    except ReviewError as error:
+        return _alike(request, who, case_id, notice=say(request, error.template, **error.values))
+    return RedirectResponse(f"/cases/{case_id}/alike?made={len(made)}", 303)
+
+
+def _alike(request: Request, who: SignedIn, case_id: int, notice: str = "", made: int = 0) -> Response:
+    desk = desk_of(request)
+    with desk.records.read() as session:
+        found = alike.candidates(session, who.person, case_id, desk.clock())
+        case = session.get(Case, case_id, options=[joinedload(Case.post)])
+        if case is None:
+            raise NoSuchCase(case=case_id)
+        standing = alike.standing(session, case)
+    return page(
+        request, "alike.html", who, case=case, cases=found, standing=standing, notice=notice, made=made
+    )
+
+
+def _then(
+    request: Request,
+    who: SignedIn,
+    case_id: int,
+    template: str,
+    act: Callable[[Session], None],
+    **values: Any,
+) -> Response:
+    """Do one thing and show the part of the page anew, with why where it was refused."""
+    desk = desk_of(request)
+    notice = ""
+    swaps = "HX-Request" in request.headers
+    try:
+        with desk.records.write() as session:
+            act(session)
+    except ReviewError as error:
+        if not swaps:
+            raise
+        notice = say(request, error.template, **error.values)
+    if not swaps:
+        return RedirectResponse(f"/cases/{case_id}", 303)
+    with desk.records.read() as session:
+        shown = case_page.load(session, who.person, case_id)
+    part = template.removeprefix("_").removesuffix(".html")
+    values[f"{part}_notice"] = notice
+    return page(request, template, who, shown=shown, swapped=True, **values)
