@@ -30,6 +30,7 @@ from api import (
     referral_routes,
     report_routes,
     routes,
+    second_review_routes,
     watch,
 )
 from api.auth import Who
@@ -61,6 +62,7 @@ _ROUTES = (
     routes,
     claim_routes,
     referral_routes,
+    second_review_routes,
     case_routes,
     drift,
     explanations,

@@ -102,15 +102,8 @@ class House:
         from kiemtin.work.weekly_draft import WeeklyDraft
 
         stations = [self._station(kind) for kind in dict.fromkeys(queues)]
-        return Crew(
-            self.records,
-            stations,
-            [
-                Alerts(self.records, self.desk).check,
-                self._draw,
-                WeeklyDraft(self.records, self.settings.telling),
-            ],
-        )
+        draft = WeeklyDraft(self.records, self.settings.telling)
+        return Crew(self.records, stations, [Alerts(self.records, self.desk).check, self._draw, draft])
 
     def _draw(self, at: datetime) -> None:
         """Draw which decided cases are reviewed a second time."""
