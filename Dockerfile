@@ -8,6 +8,7 @@ COPY review_ui review_ui
 COPY crawlers crawlers
 COPY classifier classifier
 COPY review review
+COPY reports reports
 COPY search search
 COPY store store
 COPY models models
@@ -16,9 +17,9 @@ RUN python -m venv /opt/kiemtin \
  && /opt/kiemtin/bin/python -m pip install --no-cache-dir --constraint requirements.lock '.[postgres,elasticsearch,s3,otel,browser]'
 
 FROM python:3.13-slim
-# The browser that takes pictures of flagged pages, with letters for what they show.
+# The browser that takes pictures of flagged pages, with letters for what they show; Pango sets PDFs.
 RUN apt-get update \
- && apt-get install -y --no-install-recommends chromium fonts-noto-core \
+ && apt-get install -y --no-install-recommends chromium fonts-noto-core libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 \
  && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /data --no-create-home kiemtin \
  && install -d -o kiemtin -g kiemtin -m 0750 /data

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run train test test-engines lint types bench docs clean lock screenshot
+.PHONY: help setup run train test test-engines lint types bench docs clean lock screenshot demo-report demo-bundle
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ setup: $(VENV)/run.stamp ## make the virtual environment and install what runnin
 
 run: setup ## crawl the sample site, score it, and open the desk on http://127.0.0.1:8000 (PORT=… changes it)
 	@$(BIN)/kiemtin demo --port $(PORT)
+
+demo-bundle: setup ## make one evidence bundle of the sample site (OUT=b.zip) and the root certificate that verifies it
+	@$(BIN)/python -m kiemtin.demo_bundle $(or $(OUT),b.zip)
 
 train: $(VENV)/train.stamp ## install what training and its tests need (torch, CPU build)
 
@@ -40,6 +43,11 @@ docs: $(VENV)/dev.stamp ## build the documentation into site/
 
 screenshot: $(VENV)/dev.stamp ## make the pictures of the README from a demo of its own
 	@$(BIN)/python docs/screenshot.py
+
+demo-report: setup ## write the weekly report of the sample site as .docx, .pdf and .html (OUT=DIR)
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && export KIEMTIN_DATA_DIR="$$folder" \
+	&& $(BIN)/kiemtin demo --no-serve >"$$folder/demo.log" && $(BIN)/kiemtin report weekly \
+	--week "$$(TZ=Asia/Ho_Chi_Minh date +%G-W%V)" --out "$(or $(OUT),demo-report)"
 
 lock: $(VENV)/dev.stamp ## write the versions that are installed and tested into requirements.lock
 	@$(BIN)/python -m pip freeze --exclude-editable --exclude kiemtin --exclude uv --exclude torch > requirements.lock

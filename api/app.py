@@ -14,6 +14,8 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
 from api import (
+    bundle_routes,
+    bundle_work,
     case_routes,
     claim_routes,
     complaint_routes,
@@ -26,8 +28,8 @@ from api import (
     quality_routes,
     queue_routes,
     referral_routes,
+    report_routes,
     routes,
-    second_review_routes,
     watch,
 )
 from api.auth import Who
@@ -59,7 +61,6 @@ _ROUTES = (
     routes,
     claim_routes,
     referral_routes,
-    second_review_routes,
     case_routes,
     drift,
     explanations,
@@ -69,6 +70,8 @@ _ROUTES = (
     queue_routes,
     quality_routes,
     complaint_routes,
+    report_routes,
+    bundle_routes,
     watch,
 )
 
@@ -84,6 +87,7 @@ def create_api(desk: Desk) -> FastAPI:
     app.state.hotline = hotline.Line(desk.clock)
     app.state.drift = drift.Drift(desk)
     app.state.explanations = explanations.Explanations(desk)
+    app.state.bundles = bundle_work.Works(desk)
     app.state.live = live.Live(desk)
     for module in _ROUTES:
         app.include_router(module.router)

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reports.telling import Telling
 from review.referral import APPROVED_FOR
 from review.sla import Clocks
 from search.engine import SearchEngine
@@ -17,6 +18,7 @@ from store.keys import Keys
 from store.records import Records
 
 if TYPE_CHECKING:
+    from api.bundles import Shelf
     from classifier.model import Model
 
 
@@ -44,7 +46,8 @@ class Desk:
     shipped one; `load_model` gives one that is loaded already. `cache` is a folder for what can be made
     again. `provinces` are the codes of those that the installation is for: its queue opens with what
     concerns them. An approved referral is to be exported within `approved_for`. `clocks` say when cases are
-    due; after `severe_in_a_row` severe cases a milder one comes (0: never).
+    due; after `severe_in_a_row` severe cases a milder one comes (0: never). `telling` is to whom reports are
+    told, and under which name. Without a `shelf` no evidence bundle can be made.
     """
 
     records: Records
@@ -62,6 +65,8 @@ class Desk:
     approved_for: timedelta = APPROVED_FOR
     clocks: Clocks = field(default_factory=Clocks)
     severe_in_a_row: int = 0
+    telling: Telling = field(default_factory=Telling)
+    shelf: Shelf | None = None
 
     @cached_property
     def model(self) -> Model:

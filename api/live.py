@@ -125,9 +125,8 @@ class Live:
         for heard in [*self._listeners]:
             for change in new:
                 if heard.full():
-                    self._drop(
-                        heard
-                    )  # it does not keep up; its browser connects anew and asks what it missed
+                    # It does not keep up; its browser connects anew and asks for what it missed.
+                    self._drop(heard)
                     break
                 heard.put_nowait(change)
 

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 
 from api.accounts import BadLogin, Locked, LoginTaken, NoSuchUser, SignInFailed, WeakPassword
 from api.auth import ForeignRequest, MustChangePassword, NotSignedIn
+from api.bundles import NoBundleFile, NotSetUp
 from api.claims import ClaimRefused, NoClaim
 from api.drift import NoTrainingScores
 from api.kept_pages import NoKeptPage
@@ -16,6 +17,7 @@ from api.pictures import NoPicture
 from api.pipeline import NoSuchTask
 from api.policy import BadPolicy, NoneInForce, NoPolicy
 from api.region import NoSuchProvince
+from api.reports import NoCorrection, NoReport, NotTold
 from api.sources import NoSuchSource
 from review.copies import NoSuchCopy
 from review.decision import ActNeeded, ClaimNotShown
@@ -87,6 +89,8 @@ _STATUS: dict[type[Exception], int] = {
     ClaimRefused: 422,
     NoSuchProvince: 404,
     NoPicture: 404,
+    NoBundleFile: 404,
+    NotSetUp: 503,
     NoPolicy: 404,
     NoneInForce: 404,
     BadPolicy: 422,
@@ -97,6 +101,9 @@ _STATUS: dict[type[Exception], int] = {
     NoSuchAdjudication: 404,
     NoSuchGolden: 404,
     NoSuchComplaint: 404,
+    NoReport: 404,
+    NoCorrection: 404,
+    NotTold: 422,
     NotSignedIn: 401,
     MustChangePassword: 403,
     ForeignRequest: 403,

@@ -22,8 +22,10 @@ MODULES = {
     "search": "bench.search",
     "elasticsearch": "bench.elastic",
     "workers": "bench.workers",
+    "reports": "bench.reports",
     "sizes": "bench.sizes",
     "desk": "bench.desk",
+    "bundle": "bench.bundle",
 }
 NAMES = tuple(MODULES)
 TABLE = Path(__file__).parent.parent / "docs" / "benchmarks.md"

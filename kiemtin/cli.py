@@ -7,6 +7,7 @@ import sys
 import typer
 
 from kiemtin.commands import (
+    bundle,
     capture,
     claims,
     crawling,
@@ -17,6 +18,7 @@ from kiemtin.commands import (
     pipeline,
     places,
     policy,
+    reports,
     service,
     sources,
     trust,
@@ -47,7 +49,9 @@ places.register(app)
 claims.register(app)
 model.register(app)
 policy.register(app)
+reports.register(app)
 delivery.register(app)
+bundle.register(app)
 
 
 def main() -> None:
@@ -67,9 +71,13 @@ def _known_errors() -> tuple[type[Exception], ...]:
     from crawlers.imports.rows import FileUnreadable
     from crawlers.imports.run import ImportConflict
     from crawlers.sources import SourcesError
+    from evidence.errors import BundleError
     from kiemtin.settings import SettingsError
     from kiemtin.work.station import Resting
     from models import DataError
+    from reports.paper import PaperError
+    from reports.periods import BadPeriod
+    from reports.publishing import ReportError
     from review.errors import ReviewError
     from search.engine import SearchError
     from store.archived import ArchiveError
@@ -87,7 +95,9 @@ def _known_errors() -> tuple[type[Exception], ...]:
         ArchiveError,
         BackupError,
         BadClaim,
+        BadPeriod,
         BadMessage,
+        BundleError,
         ClaimsUnreadable,
         DataError,
         FileUnreadable,
@@ -95,8 +105,10 @@ def _known_errors() -> tuple[type[Exception], ...]:
         KeyFileError,
         MappingError,
         NoSuchClaim,
+        PaperError,
         PolicyError,
         RecordsError,
+        ReportError,
         Resting,
         ReviewError,
         SearchError,

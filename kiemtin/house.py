@@ -23,10 +23,12 @@ from store.vocabulary import Channel, TaskKind
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from api.bundles import Shelf
     from api.desk import Desk
     from classifier.model import Model
     from crawlers.browser import Browser
     from crawlers.sources import SourceEntry
+    from evidence.build import Tools
     from kiemtin.delivery.carrier import Carrier
     from kiemtin.work.crew import Crew
     from kiemtin.work.station import Station
@@ -97,9 +99,18 @@ class House:
         """Return the stations of some queues, with the model of the settings and the policy in force."""
         from kiemtin.work.alerts import Alerts
         from kiemtin.work.crew import Crew
+        from kiemtin.work.weekly_draft import WeeklyDraft
 
         stations = [self._station(kind) for kind in dict.fromkeys(queues)]
-        return Crew(self.records, stations, [Alerts(self.records, self.desk).check, self._draw])
+        return Crew(
+            self.records,
+            stations,
+            [
+                Alerts(self.records, self.desk).check,
+                self._draw,
+                WeeklyDraft(self.records, self.settings.telling),
+            ],
+        )
 
     def _draw(self, at: datetime) -> None:
         """Draw which decided cases are reviewed a second time."""
@@ -175,6 +186,36 @@ class House:
             approved_for=timedelta(hours=self.settings.referral_hours),
             clocks=self.settings.clocks,
             severe_in_a_row=self.settings.severe_in_a_row,
+            telling=self.settings.telling,
+            shelf=self.shelf() if self.settings.bundle_cert else None,
+        )
+
+    def shelf(self) -> Shelf:
+        """Return where evidence bundles lie and what they are made with."""
+        from api.bundles import Shelf
+
+        return Shelf(self.settings.bundle_path, self._bundle_tools, self.settings.bundle_ner)
+
+    def _bundle_tools(self) -> Tools:
+        """Open the key that signs; raises `BundleError`. It is opened for each bundle, and held no longer."""
+        from evidence.build import Tools
+        from evidence.errors import SigningError
+        from evidence.seal import recipient
+        from evidence.sign import Signer
+
+        settings = self.settings
+        if settings.bundle_cert is None or not settings.bundle_key:
+            raise SigningError(
+                "Đặt KIEMTIN_BUNDLE_CERT và KIEMTIN_BUNDLE_KEY để ký gói (docs/evidence/signing.md)."
+            )
+        secret = settings.bundle_key_secret.get_secret_value()
+        return Tools(
+            archive=self.archive(),
+            signer=Signer.load(settings.bundle_cert, settings.bundle_key, secret),
+            unseal=self.keys.unseal,
+            recipient=recipient(settings.liaison_cert) if settings.liaison_cert else None,
+            authorities=settings.bundle_authorities,
+            anchors=settings.bundle_tsa_ca.read_bytes() if settings.bundle_tsa_ca else b"",
         )
 
     def sync_sources(self) -> list[SourceEntry]:

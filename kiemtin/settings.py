@@ -14,6 +14,7 @@ from store.vocabulary import SourceKind
 
 if TYPE_CHECKING:
     from classifier.encoder.runtime import Serving
+    from reports.telling import Telling
     from review.sla import Clocks
 
 _SECRETS = "/run/secrets"
@@ -124,7 +125,52 @@ class Settings(BaseSettings):
         description="Mạng riêng mà webhook được gửi tới, cách nhau bằng dấu phẩy, như 10.1.0.0/16; trống là"
         " không mạng riêng nào.",
     )
+    public_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s/]+)?$",
+        description="Địa chỉ mà công chúng dùng để tới máy chủ này, như https://kiemtin.example.gov.vn; trống"
+        " là theo địa chỉ của từng yêu cầu.",
+    )
+    report_form: Literal["state", "plain"] = Field(
+        "state",
+        description="Mẫu báo cáo: state theo Nghị định 30/2020/NĐ-CP, plain cho tổ chức ngoài nhà nước.",
+    )
+    report_parent: str = Field("", description="Cơ quan chủ quản, dòng đầu của báo cáo.")
+    report_agency: str = Field("", description="Cơ quan ban hành báo cáo và đính chính.")
+    report_sign: str = Field("BC-…", description="Ký hiệu sau số của báo cáo, như BC-SKHCN.")
+    report_place: str = Field("", description="Địa danh trên báo cáo.")
+    report_signer: str = Field("", description="Chức vụ và tên người ký, cách nhau bằng dấu phẩy.")
+    report_copies: str = Field("", description="Nơi nhận ghi cuối báo cáo, cách nhau bằng dấu chấm phẩy.")
+    report_recipients: str = Field(
+        "",
+        description="Thư báo cáo gửi tới ai, theo vai trò (leadership, lead, liaison, auditor), như"
+        " leadership: a@b.vn; lead: c@b.vn d@b.vn.",
+    )
     work_batch: int = Field(128, ge=1, le=2000, description="Số bài chấm trong một lượt.")
+    bundle_dir: Path | None = Field(
+        None, description="Thư mục gói chứng cứ; trống là bundles/ trong dữ liệu."
+    )
+    bundle_cert: Path | None = Field(
+        None, description="Chứng thư ký gói (PEM, của cơ quan trước, rồi trung gian); trống là không lập gói."
+    )
+    bundle_key: str = Field(
+        "", description="Khóa ký gói: tệp PEM (chế độ 0600), hoặc pkcs11:token=…;object=…."
+    )
+    bundle_key_secret: SecretStr = Field(
+        SecretStr(""), description="Mật khẩu của khóa ký, hay mã PIN của token."
+    )
+    bundle_tsa: str = Field(
+        "",
+        description="Bên cấp dấu thời gian RFC 3161 (địa chỉ, cách nhau bằng dấu phẩy); trống là không xin.",
+    )
+    bundle_tsa_ca: Path | None = Field(None, description="Chứng thư gốc (PEM) của các bên cấp dấu thời gian.")
+    liaison_cert: Path | None = Field(
+        None, description="Chứng thư RSA (PEM) của cán bộ đầu mối: bản gốc được niêm phong cho người ấy."
+    )
+    bundle_ner: bool = Field(
+        False,
+        description="Dùng thêm underthesea (nếu đã cài) để gợi ý tên người cần che; chậm chừng nửa phút.",
+    )
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="Dạng nhật ký vận hành: auto là chữ trên màn hình, JSON khi ghi vào tệp."
     )
@@ -183,6 +229,28 @@ class Settings(BaseSettings):
 
         return Serving(self.threads, self.model_backend, self.model_device)
 
+    @field_validator("report_recipients")
+    @classmethod
+    def _known_roles(cls, value: str) -> str:
+        from reports.telling import recipients_of
+
+        recipients_of(value)
+        return value
+
+    @property
+    def telling(self) -> Telling:
+        """To whom reports are told, and under which name."""
+        from reports.letterhead import Letterhead
+        from reports.telling import Telling, recipients_of
+
+        title, _, name = self.report_signer.partition(",")
+        copies = tuple(filter(None, (one.strip() for one in self.report_copies.split(";"))))
+        head = Letterhead(
+            self.report_form, self.report_parent, self.report_agency, self.report_sign, self.report_place,
+            title.strip(), name.strip(), copies,
+        )  # fmt: skip
+        return Telling(head, self.public_url, recipients_of(self.report_recipients))
+
     @property
     def crawl_opened(self) -> tuple[str, ...]:
         return _parts(self.crawl_private)
@@ -206,6 +274,14 @@ class Settings(BaseSettings):
             "secret": self.archive_secret.get_secret_value(),
         }
         return {name: value for name, value in given.items() if value}
+
+    @property
+    def bundle_path(self) -> Path:
+        return self.bundle_dir or self.data_dir / "bundles"
+
+    @property
+    def bundle_authorities(self) -> tuple[str, ...]:
+        return _parts(self.bundle_tsa)
 
     @property
     def key_path(self) -> Path:

@@ -81,12 +81,14 @@ def exported_review(session: Session, person: Person, case_id: int) -> dict[str,
     if decision.outcome != Outcome.CORRECT:
         raise NoDraft(case=case_id)
     seen = _claim(decision)
-    row = seen and session.scalar(
+    if seen is None:
+        raise NoClaimChosen(case=case_id)
+    row = session.scalar(
         select(ClaimVersion).where(
             ClaimVersion.claim_id == seen["claim_id"], ClaimVersion.version == seen.get("version", 1)
         )
     )
-    if not row:
+    if row is None:
         raise NoClaimChosen(case=case_id)
     _told(session, person, decision, "ClaimReview")
     return claim_review.document([replace(facts_of(row), correction=decision.correction)])

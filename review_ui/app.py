@@ -21,17 +21,21 @@ from api.desk import Desk
 from review.errors import ReviewError
 from review_ui.page import page, say
 from review_ui.pages import (
+    bundles,
     case_parts,
     cases,
     claims,
     complaints,
+    corrections,
     insight,
     people,
     places,
     policy,
+    public,
     quality,
     queue,
     referrals,
+    reports,
     second_reviews,
     triage,
     work,
@@ -53,6 +57,10 @@ _PAGES = (
     work,
     quality,
     complaints,
+    reports,
+    corrections,
+    public,
+    bundles,
 )
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 import models
 from api.auth import SignedIn, desk_of
@@ -53,6 +54,8 @@ def environment(language: str) -> Environment:
         "sparks": render.sparks,
         "percent": render.percent,
         "decimal": render.decimal,
+        # What is drawn here escapes the texts that are in it.
+        "drawing": Markup,
         "changes": lambda moment: render.changes(moment.before, moment.text),
         "diff": render.changes,
         "draft": drafts.from_claim,
@@ -248,4 +251,11 @@ _WORDS = {
     "copy_different": _n("đánh dấu bản sao là khác"),
     "copy_unmarked": _n("bỏ đánh dấu bản sao"),
     "copy_split": _n("tách bản sao thành ca riêng"),
+    "mark_phone": _n("số điện thoại"),
+    "mark_account": _n("số tài khoản"),
+    "mark_email": _n("thư điện tử"),
+    "mark_handle": _n("tên tài khoản"),
+    "mark_name": _n("tên người"),
+    "mark_address": _n("địa chỉ"),
+    "mark_other": _n("khác"),
 }

@@ -183,6 +183,15 @@ class Archive:
             body=body,
         )
 
+    def raw(self, warc: str, offset: int, length: int) -> bytes:
+        """Return a record as it lies in `warc`, compressed; raises `ArchiveError` when it is not whole."""
+        with self._open_to_read(warc) as file:
+            file.seek(offset)
+            member = file.read(length)
+        if len(member) != length or not member.startswith(b"\x1f\x8b"):
+            raise ArchiveError(f"{warc}: không có bản chụp nguyên vẹn ở vị trí {offset}")
+        return member
+
     @property
     def is_remote(self) -> bool:
         """Whether sealed files move to a remote."""

@@ -150,8 +150,9 @@ def part(session: Session, cluster_id: int, content_hash: str, at: datetime) -> 
     session.flush()
     if signature is not None:
         _add_bands(session, [(key, new.id) for key in set(band_keys(signature))])
-    for table, post_id in ((Post, Post.id), (PostPlace, PostPlace.post_id)):
-        session.execute(update(table).where(post_id.in_([row.id for row in moved])).values(cluster_id=new.id))
+    ids = [row.id for row in moved]
+    session.execute(update(Post).where(Post.id.in_(ids)).values(cluster_id=new.id))
+    session.execute(update(PostPlace).where(PostPlace.post_id.in_(ids)).values(cluster_id=new.id))
     session.execute(update(Cluster).where(Cluster.id == cluster_id).values(size=len(stay)))
     if found[0].content_hash == content_hash:
         sign_again(session, cluster_id, stay[0].text)

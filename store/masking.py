@@ -7,6 +7,7 @@ from other words by rules; they stay.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from store.text import fold_aligned
 
@@ -60,15 +61,34 @@ def _once(text: str) -> str:
     return _masked(_masked(text, _ANNOUNCED), _NUMBERS) if _SIX_DIGITS.search(text) else text
 
 
+def reaching(text: str) -> list[tuple[int, int, str]]:
+    """Return what `mask` would take out of NFC `text`: start, end and tag of each piece, in order, apart."""
+    found = [(*match.span(), EMAIL) for match in _EMAIL.finditer(text)]
+    found += [(match.end(1) + 1, match.end(), HANDLE) for match in _PROFILE.finditer(text)]
+    found += [(*match.span(), HANDLE) for match in _HANDLE.finditer(text)]
+    if _SIX_DIGITS.search(text):
+        found += [*_numbers(text, _ANNOUNCED), *_numbers(text, _NUMBERS)]
+    apart: list[tuple[int, int, str]] = []
+    for piece in sorted(found, key=lambda one: (one[0], -one[1])):
+        if not apart or piece[0] >= apart[-1][1]:
+            apart.append(piece)
+    return apart
+
+
 def _masked(text: str, pattern: re.Pattern[str]) -> str:
-    folded = fold_aligned(text)
     pieces, at = [], 0
+    for start, end, tag in _numbers(text, pattern):
+        pieces += [text[at:start], tag]
+        at = end
+    return "".join([*pieces, text[at:]])
+
+
+def _numbers(text: str, pattern: re.Pattern[str]) -> Iterator[tuple[int, int, str]]:
+    folded = fold_aligned(text)
     for found in pattern.finditer(folded):
         groups = found.groupdict()
         group = next(name for name, value in groups.items() if value is not None)
         start, end = found.span(group)
         counted = _AMOUNT.fullmatch(groups[group]) and _UNIT.match(folded, end)
         if group != "kept" and not counted:
-            pieces += [text[at:start], PHONE if group == "phone" else ACCOUNT]
-            at = end
-    return "".join([*pieces, text[at:]])
+            yield start, end, PHONE if group == "phone" else ACCOUNT

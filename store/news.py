@@ -20,6 +20,8 @@ EVENTS = {
     "case.undone": "queued",
     "case.reopened": "queued",
     "report.published": "published",
+    "correction.published": "published",
+    "correction.withdrawn": "withdrawn",
 } | {f"referral.{state}": state.value for state in ReferralState}
 
 

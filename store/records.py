@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from store import (
+    bundle_tables,  # noqa: F401
     case_tables,  # noqa: F401
     claim_tables,  # noqa: F401
     complaint_tables,  # noqa: F401
@@ -25,6 +26,7 @@ from store import (
     policy_tables,  # noqa: F401
     quality_tables,  # noqa: F401
     queue_tables,  # noqa: F401
+    report_tables,  # noqa: F401
     second_review_tables,  # noqa: F401
 )
 

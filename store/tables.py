@@ -161,7 +161,7 @@ class Post(Base):
     parent: Mapped[str | None]
     facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
     again: Mapped[str | None]
-    first_seen_at: Mapped[datetime]
+    first_seen_at: Mapped[datetime] = mapped_column(index=True)
     last_seen_at: Mapped[datetime]
     author: Mapped[str | None] = mapped_column(String(64))
     author_sealed: Mapped[bytes | None]
@@ -360,7 +360,7 @@ class Decision(Base):
     policy: Mapped[str] = mapped_column(String(100))
     snapshot: Mapped[dict[str, Any]]
     snapshot_sha256: Mapped[str] = mapped_column(String(64))
-    at: Mapped[datetime]
+    at: Mapped[datetime] = mapped_column(index=True)
     undone_at: Mapped[datetime | None]
 
     user: Mapped[User] = relationship()

@@ -195,4 +195,21 @@ class ComplaintState(StrEnum):
     DISPUTED = "disputed"
     UPHELD = "upheld"
     CHANGED = "changed"
+
+
+class ReportKind(StrEnum):
+    """A report on a week for leadership, or on a quarter for the public."""
+
+    WEEKLY = "weekly"
+    TRANSPARENCY = "transparency"
+
+
+class ReportState(StrEnum):
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    WITHDRAWN = "withdrawn"
+
+
+class CorrectionState(StrEnum):
+    PUBLISHED = "published"
     WITHDRAWN = "withdrawn"

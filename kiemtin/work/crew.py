@@ -23,20 +23,20 @@ log = structlog.get_logger("kiemtin.work")
 
 IDLE_SECONDS = 1.0
 KEEPING = "keeping"
+DUTIES = "duties"
+_DUTIES_EVERY = timedelta(minutes=1)
+
+# What is to be done at times, told the present moment; it may take a while.
+Duty = Callable[[datetime], None]
 
 
 class Crew:
     """The stations of one process. Any number of crews on any number of hosts share the queues.
 
-    `duties` are done at each heartbeat by the crew that leads.
+    `duties` fall to one crew of the whole installation at a time.
     """
 
-    def __init__(
-        self,
-        records: Records,
-        stations: Sequence[Station],
-        duties: Sequence[Callable[[datetime], None]] = (),
-    ) -> None:
+    def __init__(self, records: Records, stations: Sequence[Station], duties: Sequence[Duty] = ()) -> None:
         self.records = records
         self.stations = stations
         self.duties = duties
@@ -90,6 +90,11 @@ class Crew:
             coalesce=True,
             misfire_grace_time=None,
         )
+        if self.duties:
+            heart.add_job(
+                self._do_duties, "interval", seconds=_DUTIES_EVERY.total_seconds(), max_instances=1,
+                coalesce=True, misfire_grace_time=None,
+            )  # fmt: skip
         self._join()
         heart.start()
         try:
@@ -128,8 +133,15 @@ class Crew:
         with self.records.write() as session:
             queue.expire(session, datetime.now(UTC))
             referral.expire(session, datetime.now(UTC))
-        for duty in self.duties:
-            duty(datetime.now(UTC))
+
+    def _do_duties(self) -> None:
+        try:
+            with self.records.write() as session:
+                leads = workers.lead(session, DUTIES, self.worker_id, 10 * _DUTIES_EVERY)
+            for duty in self.duties if leads else ():
+                duty(datetime.now(UTC))
+        except SQLAlchemyError as error:
+            log.warning("work.records_down", error=str(getattr(error, "orig", error)))
 
     def _beat_quietly(self) -> None:
         try:

@@ -27,7 +27,7 @@ from classifier.policy import Policy
 from crawlers import frontier
 from kiemtin.work.station import Resting, Taking
 from review import case as cases
-from store import outbox, places, policies, tables, tasks
+from store import claim_mentions, outbox, places, policies, tables, tasks
 from store.policy_tables import PolicySwitch
 from store.records import Records
 from store.tasks import Batch
@@ -184,6 +184,7 @@ class Scoring(Taking):
             post.assessment_id = row.id
         session.flush()
         places.keep(session, [post for post, _ in scored], {one.id: _named(one) for one in found})
+        claim_mentions.keep(session, {row.post_id: _mentioned(row) for _, row in scored})
         frontier.watch(session, flagged, now)
         cases.refresh(session, {post.cluster_id for post, _ in scored}, now)
         cases.judged_again(session, again, now)
@@ -226,6 +227,10 @@ def _decided(session: Session, clusters: set[int]) -> set[int]:
 
 def _named(one: Assessment) -> list[tuple[str, str]]:
     return [(code, province) for code, _, province in one.places]
+
+
+def _mentioned(row: tables.Assessment) -> list[tuple[str, bool]]:
+    return [(claim["claim_id"], claim.get("confirmed", False)) for claim in row.detail["claims"]]
 
 
 def _new_row(one: Assessment, version: int, now: datetime) -> tables.Assessment:

@@ -27,21 +27,21 @@ Chosen = Annotated[str, StringConstraints(pattern=r"^\d{1,18}:\d{1,9}:[0-9a-f]{6
 
 @router.post("/cases/{case_id}/copies")
 def mark(
-    request: Request, who: Who, case_id: int, copy: Text, verdict: Text = "", live: Text = ""
+    request: Request, who: Who, case_id: int, copy_hash: Text, verdict: Text = "", live: Text = ""
 ) -> Response:
     """Say of near copies that they say the same, or not; "" takes it back."""
     said = CopyVerdict(verdict) if verdict in set(CopyVerdict) else None
 
     def act(session: Session) -> None:
-        copies.mark(session, who.person, case_id, copy, said, desk_of(request).clock())
+        copies.mark(session, who.person, case_id, copy_hash, said, desk_of(request).clock())
 
     return _then(request, who, case_id, "_copies.html", act, live=bool(live))
 
 
 @router.post("/cases/{case_id}/split")
-def split(request: Request, who: Who, case_id: int, copy: Text, live: Text = "") -> Response:
+def split(request: Request, who: Who, case_id: int, copy_hash: Text, live: Text = "") -> Response:
     def act(session: Session) -> None:
-        copies.split(session, who.person, case_id, copy, desk_of(request).clock())
+        copies.split(session, who.person, case_id, copy_hash, desk_of(request).clock())
 
     return _then(request, who, case_id, "_copies.html", act, live=bool(live))
 

@@ -126,7 +126,7 @@ def test_copies_by_form_and_by_program(house: House, reviewer: TestClient) -> No
     assert reviewer.post(f"{url}/copies", json=marking).status_code == 204
     assert reviewer.get(url).json()["variants"][0]["standing"] == "same"
     csrf = reviewer.headers["X-CSRF-Token"]
-    form = {"csrf": csrf, "copy": variant["content_hash"], "live": "yes"}
+    form = {"csrf": csrf, "copy_hash": variant["content_hash"], "live": "yes"}
     part = reviewer.post(
         f"/cases/{case_id}/copies", data={**form, "verdict": ""}, headers={"HX-Request": "true"}
     )
@@ -135,7 +135,7 @@ def test_copies_by_form_and_by_program(house: House, reviewer: TestClient) -> No
     assert 'id="uncovered" class="uncovered" hx-swap-oob="true"' in part.text
     assert "1 bản gần giống chưa xác nhận" in part.text
     lost = reviewer.post(
-        f"/cases/{case_id}/split", data={**form, "copy": "0" * 64}, headers={"HX-Request": "true"}
+        f"/cases/{case_id}/split", data={**form, "copy_hash": "0" * 64}, headers={"HX-Request": "true"}
     )
     assert "không còn bản sao nào" in lost.text
     new = reviewer.post(f"{url}/split", json={"copy_hash": variant["content_hash"]}).json()["case_id"]

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 CHROMIUM = Path(os.environ.get("KIEMTIN_TEST_CHROMIUM", "/usr/bin/chromium"))
 PASSWORD = "mot cau ngan de nho"
+# Milliseconds; a machine may have much else to do.
+PATIENCE = 120_000
 
 needs_chromium = [
     pytest.mark.browser,
@@ -112,11 +114,13 @@ def running(tmp_path: Path) -> Iterator[Running]:
 
 @pytest.fixture
 def context(running: Running) -> Iterator[BrowserContext]:
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
         made = browser.new_context(viewport={"width": 1280, "height": 800}, locale="vi-VN")
+        made.set_default_timeout(PATIENCE)
         made.on("console", lambda message: running.console.append(f"{message.type}: {message.text}"))
         made.on("weberror", lambda error: running.console.append(str(error.error)))
         made.on(

@@ -1,0 +1,388 @@
+"""Evidence bundles: an approved referral, the people who act on it, and the files.
+
+Joins `review` (who may do what, and the referral's states) with `evidence`; neither knows the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from evidence import keeping, propose, recall
+from evidence.build import Tools
+from evidence.errors import BundleError
+from evidence.gathered import events, evidence_for, latest_redaction, subjects
+from evidence.mask import visible
+from evidence.propose import Kind, Proposal
+from review import referral as referrals
+from review.errors import ReasonNeeded, ReviewError
+from review.permissions import Action, Person, may, require
+from review.referral_errors import NoSuchReferral
+from store import audit
+from store.archive import Archive
+from store.archived import ArchiveError
+from store.bundle_tables import Bundle, BundleStamp, BundleState, Redaction
+from store.records import Records
+from store.tables import Referral, User
+from store.vocabulary import ReferralState
+
+MOST_MARKS, MOST_BOXES, MOST_LETTERS = 1_000, 500, 500
+
+
+class BundleRefused(ReviewError):
+    template = "Không làm được gói chứng cứ: {why}"
+
+
+class NoBundleFile(ReviewError):
+    template = "Chưa có gói chứng cứ của đề nghị {referral}."
+
+
+class NotSetUp(ReviewError):
+    template = (
+        "Chưa đặt khóa ký gói chứng cứ: đặt KIEMTIN_BUNDLE_CERT và KIEMTIN_BUNDLE_KEY"
+        " (docs/evidence/signing.md)."
+    )
+
+
+class SeenAnother(ReviewError):
+    template = "Chứng cứ đã đổi sau khi bạn mở trang. Hãy xem lại rồi xác nhận. Chưa có gì được ghi."
+
+
+@dataclass(frozen=True)
+class Line:
+    """A referral as the liaison sees it, with its bundle and the dates that it has or is owed."""
+
+    referral: Referral
+    bundle: Bundle | None
+    stamps: Sequence[BundleStamp]
+
+    @property
+    def waiting(self) -> int:
+        """How many authorities have not dated it yet."""
+        return sum(one.state == "waiting" for one in self.stamps)
+
+
+@dataclass(frozen=True)
+class ToMask:
+    """What a person looks at before export: the text, what is proposed, and what was confirmed last."""
+
+    referral: Referral
+    evidence: Mapping[str, Any]
+    proposals: Sequence[Proposal]
+    picture: bool
+    confirmed: Redaction | None
+    confirmed_by: str = ""
+
+    def marked(self, text: str) -> Mapping[str, Any] | None:
+        """Return what was confirmed of a text last, if anything."""
+        marks = self.confirmed.marks if self.confirmed else ()
+        return next((one for one in marks if one["text"] == text), None)
+
+    @property
+    def added(self) -> list[Mapping[str, Any]]:
+        """Return what a person added to the proposals."""
+        known = {one.text for one in self.proposals}
+        return [one for one in (self.confirmed.marks if self.confirmed else ()) if one["text"] not in known]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a person confirms; see `store.bundle_tables.Redaction`."""
+
+    evidence: str
+    marks: Sequence[Mapping[str, Any]]
+    boxes: Sequence[Sequence[float]]
+    images: bool
+    original_reason: str
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Where bundles lie, and what they are made with; `tools` raises `BundleError`."""
+
+    folder: Path
+    tools: Callable[[], Tools]
+    ner: bool = False
+
+
+def listing(session: Session, person: Person) -> list[Line]:
+    """Return the referrals that a bundle may be made of or was, newest first. Three queries."""
+    _require_sight(person)
+    states = (
+        ReferralState.APPROVED, ReferralState.EXPORTED, ReferralState.ACKNOWLEDGED, ReferralState.RECALLED,
+    )  # fmt: skip
+    found = session.scalars(
+        select(Referral).where(Referral.state.in_(states)).options(joinedload(Referral.case))
+        .order_by(Referral.id.desc()).limit(500)
+    ).all()  # fmt: skip
+    numbers = [one.id for one in found]
+    bundles = {
+        one.referral_id: one for one in session.scalars(select(Bundle).where(Bundle.referral_id.in_(numbers)))
+    }
+    stamps: dict[int, list[BundleStamp]] = {}
+    for one in session.scalars(
+        select(BundleStamp).where(BundleStamp.bundle_id.in_([b.id for b in bundles.values()]))
+    ):
+        stamps.setdefault(one.bundle_id, []).append(one)
+    lines = []
+    for row in found:
+        bundle = bundles.get(row.id)
+        lines.append(Line(row, bundle, stamps.get(bundle.id, []) if bundle else []))
+    return lines
+
+
+def line(session: Session, person: Person, referral_id: int) -> Line:
+    """Return one referral with its bundle; raises `NoSuchReferral`."""
+    _require_sight(person)
+    referral = _of_released(session, referral_id)
+    bundle = keeping.of_referral(session, referral_id)
+    return Line(referral, bundle, keeping.stamps_of(session, bundle.id) if bundle else [])
+
+
+def to_mask(
+    session: Session, archive: Archive, person: Person, referral_id: int, *, ner: bool = False
+) -> ToMask:
+    """Return what there is to mask in the evidence of a referral; an event says that it was looked at."""
+    referral = _released(session, person, referral_id)
+    try:
+        evidence = evidence_for(session, referral)
+        rendering = evidence["rendering"]
+        page = ""
+        if rendering is not None:
+            kept = rendering["document"]
+            page = visible(archive.read(kept["warc"], kept["offset"]).body.decode("utf-8", "replace"))
+    except (BundleError, ArchiveError) as error:
+        raise BundleRefused(why=str(error)) from error
+    text = evidence["post"]["text"]
+    named = propose.names_by_ner([text, page]) if ner else []
+    confirmed = latest_redaction(session, referral)
+    by = session.get_one(User, confirmed.user_id).name if confirmed else ""
+    audit.append(session, person.actor, "bundle.viewed", f"referral:{referral.id}")
+    return ToMask(
+        referral, evidence, propose.propose(text, page, named), rendering is not None, confirmed, by
+    )
+
+
+def picture(session: Session, archive: Archive, person: Person, referral_id: int) -> bytes:
+    """Return the picture of the page as it was taken, for the person who masks it (PNG)."""
+    referral = _released(session, person, referral_id)
+    try:
+        rendering = evidence_for(session, referral)["rendering"]
+        if rendering is None:
+            raise NoBundleFile(referral=referral_id)
+        kept = rendering["picture"]
+        audit.append(session, person.actor, "picture.read", f"capture:{kept['capture']}")
+        return archive.read(kept["warc"], kept["offset"]).body
+    except (BundleError, ArchiveError) as error:
+        raise BundleRefused(why=str(error)) from error
+
+
+def confirm(session: Session, person: Person, referral_id: int, wish: Wish, at: datetime) -> Redaction:
+    """Keep what a person decided to mask in the evidence that they saw; what is kept open needs a reason.
+
+    Raises `SeenAnother`, `ReasonNeeded`, `BundleRefused`.
+    """
+    referral = _released(session, person, referral_id)
+    if referral.state != ReferralState.APPROVED:
+        raise BundleRefused(why="đề nghị không còn ở trạng thái đã phê duyệt.")
+    if wish.evidence != referral.evidence_sha256:
+        raise SeenAnother()
+    marks = [_mark(one) for one in wish.marks if str(one.get("text", "")).strip()]
+    if any(mark["keep"] and not mark["why"] for mark in marks):
+        raise ReasonNeeded()
+    boxes = [[round(float(number), 1) for number in box] for box in wish.boxes]
+    if len(marks) > MOST_MARKS or len(boxes) > MOST_BOXES or any(len(box) != 4 for box in boxes):
+        raise BundleRefused(why=f"nhiều nhất {MOST_MARKS} chữ và {MOST_BOXES} ô, mỗi ô bốn số.")
+    if any(number < 0 or number > 100_000 for box in boxes for number in box):
+        raise BundleRefused(why="ô che nằm ngoài ảnh.")
+    made = Redaction(
+        referral_id=referral.id, evidence_sha256=referral.evidence_sha256, marks=marks, boxes=boxes,
+        images=wish.images, original_reason=wish.original_reason.strip(), user_id=person.id, at=at,
+    )  # fmt: skip
+    session.add(made)
+    session.flush()
+    audit.append(
+        session, person.actor, "redaction.confirmed", f"referral:{referral.id}", redaction=made.id,
+        masked=sum(not mark["keep"] for mark in marks), kept=sum(mark["keep"] for mark in marks),
+        boxes=len(boxes), images=made.images, original=made.original_reason,
+    )  # fmt: skip
+    return made
+
+
+def check(records: Records, person: Person, referral_id: int, shelf: Shelf) -> None:
+    """Raise what would stop a bundle from being begun; nothing is begun."""
+    with records.read() as session:
+        referral = _released(session, person, referral_id)
+        if referral.state != ReferralState.APPROVED:
+            raise BundleRefused(why="đề nghị không còn ở trạng thái đã phê duyệt.")
+        redaction = latest_redaction(session, referral)
+    if redaction is None:
+        raise BundleRefused(why="chưa ai xác nhận phần cần che.")
+    if redaction.original_reason and _tools(shelf).recipient is None:
+        raise BundleRefused(why="muốn kèm bản gốc thì đặt KIEMTIN_LIAISON_CERT để niêm phong.")
+
+
+def export(
+    records: Records, person: Person, referral_id: int, shelf: Shelf, clock: Callable[[], datetime]
+) -> Line:
+    """Build the bundle of an approved referral and hand it out: the referral is exported with it, or neither.
+
+    One at a time for each referral; one that was interrupted goes on. Raises `BundleRefused` and whatever
+    `review.referral.exported` raises; then there is no file either.
+    """
+    with records.write() as session:
+        referral = _released(session, person, referral_id)
+        try:
+            bundle_id = keeping.begin(session, referral, person.id, clock()).id
+        except BundleError as error:
+            raise BundleRefused(why=str(error)) from error
+    shelf.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(shelf.folder / f".{referral_id}.lock", timeout=0):
+            _export(records, person, referral_id, bundle_id, shelf, clock)
+    except Timeout as error:
+        raise BundleRefused(
+            why="một tiến trình khác đang lập gói này; chờ một lát rồi tải lại trang."
+        ) from error
+    except (BundleError, ArchiveError, OSError) as error:
+        raise BundleRefused(why=str(error)) from error
+    with records.read() as session:
+        return line(session, person, referral_id)
+
+
+def _export(
+    records: Records, person: Person, referral_id: int, bundle_id: int, shelf: Shelf,
+    clock: Callable[[], datetime],
+) -> None:  # fmt: skip
+    tools = shelf.tools()
+    built = keeping.make(records, bundle_id, tools, shelf.folder)
+    try:
+        with records.write() as session:
+            now = clock()
+            keeping.finish(session, bundle_id, built, tools.authorities, person.actor, now)
+            referrals.exported(session, person, referral_id, built.manifest_sha256, now)
+    except BaseException:
+        with records.read() as session:
+            (shelf.folder / session.get_one(Bundle, bundle_id).name).unlink(missing_ok=True)
+        raise
+
+
+def file_of(session: Session, person: Person, referral_id: int, folder: Path) -> Path:
+    """Return the file of a built bundle, and leave an event that it was taken away."""
+    referral = _released(session, person, referral_id)
+    bundle = keeping.of_referral(session, referral_id)
+    path = folder / bundle.name if bundle is not None else folder
+    if bundle is None or bundle.state != BundleState.BUILT or not path.is_file():
+        raise NoBundleFile(referral=referral_id)
+    audit.append(
+        session, person.actor, "bundle.downloaded", f"bundle:{bundle.id}", sha256=bundle.manifest_sha256,
+        state=referral.state,
+    )  # fmt: skip
+    return path
+
+
+def receipt(session: Session, person: Person, referral_id: int, words: str, at: datetime) -> None:
+    """Note the receipt of the recipient: with it the export is closed."""
+    _released(session, person, referral_id)
+    referrals.acknowledged(session, person, referral_id, words, at)
+
+
+def call_back(
+    records: Records, person: Person, referral_id: int, reason: str, shelf: Shelf, at: datetime
+) -> Path:
+    """Recall a bundle that was sent, and write the signed notice that says so; return its file.
+
+    The notice is written again where it is missing, with the reason of the first time.
+    """
+    signer = _tools(shelf).signer
+    with records.write() as session:
+        referral = session.get(Referral, referral_id)
+        if referral is None:
+            raise NoSuchReferral(referral=referral_id)
+        require(person, Action.LEAD)
+        if referral.state != ReferralState.RECALLED:
+            referral = referrals.recalled(session, person, referral_id, reason, at)
+        bundle = keeping.of_referral(session, referral_id)
+        if bundle is None or bundle.manifest_sha256 is None:
+            raise NoBundleFile(referral=referral_id)
+        notice = _notice(session, referral, bundle)
+    target = shelf.folder / bundle.name.replace(".zip", "-recall.zip")
+    try:
+        recall.write(notice, signer, target)
+    except (BundleError, OSError) as error:
+        raise BundleRefused(why=str(error)) from error
+    return target
+
+
+def recall_file(session: Session, person: Person, referral_id: int, folder: Path) -> Path:
+    """Return the recall notice of a bundle."""
+    _require_sight(person)
+    _of_released(session, referral_id)
+    bundle = keeping.of_referral(session, referral_id)
+    path = folder / (bundle.name if bundle else "").replace(".zip", "-recall.zip")
+    if bundle is None or not path.is_file():
+        raise NoBundleFile(referral=referral_id)
+    audit.append(session, person.actor, "bundle.downloaded", f"bundle:{bundle.id}", notice=True)
+    return path
+
+
+def date(records: Records, person: Person, shelf: Shelf, at: datetime) -> dict[str, int]:
+    """Ask again for every date that is owed, and put in those that come."""
+    require(person, Action.EXPORT)
+    return keeping.restamp(records, _tools(shelf), shelf.folder, at, now=True)
+
+
+def _tools(shelf: Shelf) -> Tools:
+    try:
+        return shelf.tools()
+    except BundleError as error:
+        raise BundleRefused(why=str(error)) from error
+
+
+def _released(session: Session, person: Person, referral_id: int) -> Referral:
+    require(person, Action.EXPORT)
+    return _of_released(session, referral_id)
+
+
+def _require_sight(person: Person) -> None:
+    """The liaison exports, a lead recalls: both see what there is."""
+    require(person, Action.LEAD if may(person, Action.LEAD) else Action.EXPORT)
+
+
+def _of_released(session: Session, referral_id: int) -> Referral:
+    referral = session.get(Referral, referral_id, populate_existing=True)
+    if referral is None or referral.state not in referrals.RELEASED:
+        raise NoSuchReferral(referral=referral_id)
+    return referral
+
+
+def _mark(given: Mapping[str, Any]) -> dict[str, Any]:
+    kind = str(given.get("kind", ""))
+    return {
+        "text": str(given["text"]).strip()[:MOST_LETTERS],
+        "kind": kind if kind in set(Kind) else Kind.OTHER.value,
+        "keep": bool(given.get("keep")),
+        "why": str(given.get("why", "")).strip(),
+    }
+
+
+def _notice(session: Session, referral: Referral, bundle: Bundle) -> recall.Recall:
+    upto = keeping.events_upto(session)
+    names = {user.id: f"{user.name} ({user.role}, user:{user.id})" for user in session.scalars(select(User))}
+    evidence = {"post": {"id": referral.case.post_id}, "captures": [], "rendering": None}
+    steps = events(
+        session, subjects(referral, evidence, bundle), upto,
+        lambda actor: names.get(int(actor[5:]), actor) if actor.startswith("user:") else actor,
+    )  # fmt: skip
+    by = next((one["who"] for one in reversed(steps) if one["action"] == "referral.recalled"), "")
+    return recall.Recall(
+        referral.id, bundle.name, str(bundle.manifest_sha256), referral.end_reason, by, referral.changed_at,
+        sorted(steps, key=lambda step: step["at"]),
+    )  # fmt: skip

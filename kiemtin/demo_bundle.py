@@ -1,0 +1,146 @@
+"""Makes one evidence bundle of the sample site: crawled, judged, proposed, approved, masked, built.
+
+Two demo accounts decide, a third exports; the certificates, and the authority that dates, are made on the
+spot and worth nothing elsewhere. Run by `make demo-bundle OUT=b.zip`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import select
+
+from api import accounts, bundles
+from crawlers import sample_site
+from crawlers import sources as source_list
+from crawlers.crawl import crawl
+from evidence.errors import BundleError
+from kiemtin.demo_authority import Authority, authority
+from kiemtin.house import House
+from kiemtin.screen import say, say_error
+from kiemtin.settings import Settings
+from review import proposal, referral, second_review
+from review.permissions import Person
+from store.tables import Assessment, Case, Post
+from store.vocabulary import MilderMeans, Outcome, Role, TaskKind
+
+_HERE = "127.0.0.1"
+_WHY = "Số tài khoản vẫn nhận tiền; đính chính và báo nền tảng không chặn được người đang chuyển."
+
+
+def main(target: Path) -> None:
+    """Write the bundle to `target` and, beside it, the root certificate that verifies it."""
+    with tempfile.TemporaryDirectory() as aside:
+        folder = Path(aside)
+        own = authority(folder / "ca", "Kiểm Tin demo")
+        with own.serving() as tsa:
+            house = House(_settings(folder, own, tsa))
+            house.prepare()
+            _read_sample(house)
+            number = _refer(house)
+            lan = _account(house, "lan", "Lan", Role.LIAISON)
+            _mask(house, lan, number)
+            line = bundles.export(house.records, lan, number, house.shelf(), _now)
+            house.records.close()
+        assert line.bundle is not None  # noqa: S101 it was built just now
+        shutil.copyfile(house.settings.bundle_path / line.bundle.name, target)
+        root = target.with_suffix(".root.pem")
+        shutil.copyfile(own.of("root.pem"), root)
+    say(f"Gói: {target}\nKiểm tra: kiemtin bundle verify {target} --ca {root} --tsa-ca {root}")
+
+
+def _settings(folder: Path, own: Authority, tsa: str) -> Settings:
+    return Settings(
+        data_dir=folder / "var",
+        database_url="",
+        bundle_dir=None,
+        bundle_cert=own.of("department.pem"),
+        bundle_key=str(own.of("department.key")),
+        bundle_tsa=tsa,
+        bundle_tsa_ca=own.of("root.pem"),
+        liaison_cert=own.of("liaison.pem"),
+    )
+
+
+def _read_sample(house: House) -> None:
+    site = sample_site.serve(_HERE, 0)
+    try:
+        entries = source_list.parse(sample_site.sources(site.url))
+        crawl(house.records, house.archive(), house.keys, entries, opened=(_HERE,))
+        house.crew((TaskKind.SCORE,)).until_idle()
+    finally:
+        site.stop()
+
+
+def _refer(house: House) -> int:
+    """Let one person propose the gravest case that may be referred, another approve it; return its number."""
+    hoa = _account(house, "hoa", "Nguyễn Hoa", Role.REVIEWER)
+    tam = _account(house, "tam", "Lê Tâm", Role.LEAD)
+    with house.records.write() as session:
+        found = session.execute(
+            select(Case, Assessment)
+            .join(Post, Post.id == Case.post_id)
+            .join(Assessment, Assessment.id == Post.assessment_id)
+            .where(Assessment.referable)
+            .order_by(Case.priority.desc(), Case.id)
+        ).all()
+        free = ((*row, proposal.possible(session, hoa, row[0].id).rules) for row in found)
+        case, assessment, allowed = next((row for row in free if row[2]), (None, None, ()))
+        if case is None or assessment is None:
+            raise BundleError("Trang mẫu không có ca nào được phép chuyển theo mô hình và chính sách này.")
+        said = proposal.Proposal(allowed[0].rule, allowed[0].bases[0], _WHY, [MilderMeans.PLATFORM_REPORT])
+        made = proposal.propose(session, hoa, case.id, case.version, case.content_hash, said, _now())
+        number, harms = made.id, sorted(allowed[0].harms)
+    with house.records.write() as session:
+        review = second_review.waiting(session, tam)[0]
+        second_review.answer(
+            session, tam, review.id, Outcome.REPORT, assessment.act, harms,
+            "Có tài khoản và lời giục chuyển tiền.",            review.content_hash, _now(),
+        )  # fmt: skip
+    with house.records.write() as session:
+        referral.approve(session, tam, number, made.evidence_sha256, made.policy, _now())
+    return number
+
+
+def _mask(house: House, who: Person, number: int) -> None:
+    """Mask all that is proposed but accounts and phones in the post itself: they are how the money goes."""
+    with house.records.write() as session:
+        seen = bundles.to_mask(session, house.archive(), who, number)
+        marks = [
+            {
+                "text": one.text,
+                "kind": one.kind,
+                "keep": one.inside and one.kind in {"account", "phone"},
+                "why": "phương tiện nhận tiền của người đăng" if one.inside else "",
+            }
+            for one in seen.proposals
+        ]
+        wish = bundles.Wish(
+            seen.referral.evidence_sha256, marks, [], True, "Bản mẫu, để thấy phần niêm phong"
+        )
+        bundles.confirm(session, who, number, wish, _now())
+
+
+def _account(house: House, login: str, name: str, role: Role) -> Person:
+    from store.tables import User
+
+    with house.records.write() as session:
+        accounts.invite(session, login, name, role, "system")
+    with house.records.read() as session:
+        user = session.scalars(select(User).where(User.login == login)).one()
+        return Person(user.id, role)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        say_error("Cách dùng: make demo-bundle OUT=b.zip")
+        sys.exit(2)
+    main(Path(sys.argv[1]))
