@@ -13,9 +13,23 @@ from fastapi.responses import JSONResponse
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
-from api import claim_routes, drift, explanations, hotline, policy, problems, routes, watch
+from api import (
+    claim_routes,
+    drift,
+    explanations,
+    hotline,
+    idempotency,
+    openapi,
+    policy,
+    problems,
+    routes,
+    token_routes,
+    watch,
+    words,
+)
 from api.auth import Who
 from api.desk import Desk
+from api.rates import Rates, Standing
 from api.watch import Meters
 
 log = structlog.get_logger("kiemtin.http")
@@ -48,6 +62,8 @@ def create_api(desk: Desk) -> FastAPI:
     app = FastAPI(title="Kiểm Tin", docs_url=None, redoc_url=None, openapi_url=None, telemetry=_NO_TELEMETRY)
     app.state.desk = desk
     app.state.meters = Meters(desk)
+    app.state.rates = Rates(desk.a_minute)
+    app.state.translate = words.untranslated
     app.state.hotline = hotline.Line(desk.clock)
     app.state.drift = drift.Drift(desk)
     app.state.explanations = explanations.Explanations(desk)
@@ -57,15 +73,17 @@ def create_api(desk: Desk) -> FastAPI:
     app.include_router(explanations.router)
     app.include_router(policy.router)
     app.include_router(hotline.router)
+    app.include_router(token_routes.router)
     app.include_router(watch.router)
 
     @app.get("/api/openapi.json", include_in_schema=False)
     def schema(who: Who) -> dict[str, object]:
-        return app.openapi()
+        return openapi.of(app)
 
     for kind in problems.HANDLED:
         app.add_exception_handler(kind, problems.on_known)
     app.add_exception_handler(hotline.Refused, hotline.on_refused)
+    app.add_exception_handler(idempotency.Replayed, idempotency.on_replayed)
     app.add_exception_handler(HTTPException, problems.on_http)
     app.add_exception_handler(RequestValidationError, problems.on_invalid)
     app.middleware("http")(app.state.meters.measure)
@@ -80,15 +98,19 @@ async def _carry(request: Request, call_next: Next) -> Response:
     length = request.headers.get("Content-Length", "0")
     if "Transfer-Encoding" in request.headers:
         # A body of unknown length could be of any length; browsers and clients of the API send theirs.
-        response: Response = problems.problem(411, "Hãy gửi kèm độ dài nội dung (Content-Length).")
+        response: Response = problems.problem(request, 411, words.say(request, problems.NO_LENGTH))
     elif not length.isdigit() or int(length) > _LARGER.get(request.url.path, LARGEST_BODY):
-        response = problems.problem(413, "Nội dung gửi quá lớn.")
+        response = problems.problem(request, 413, words.say(request, problems.TOO_LARGE))
     else:
         try:
             response = await call_next(request)
+            response = await idempotency.finish(request, request.app.state.desk, response)
         except Exception:
             log.exception("http.failed", request=number, path=request.url.path)
             response = _failed(request, number)
+    standing: Standing | None = getattr(request.state, "standing", None)
+    if standing is not None:
+        response.headers.update(standing.headers())
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     if "Cache-Control" not in response.headers:
@@ -102,4 +124,4 @@ async def _carry(request: Request, call_next: Next) -> Response:
 
 
 def _failed(request: Request, number: str) -> JSONResponse:
-    return problems.problem(500, f"Máy chủ gặp lỗi. Thử lại; nếu còn, báo quản trị mã {number}.")
+    return problems.problem(request, 500, words.say(request, problems.FAILED, number=number))

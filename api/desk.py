@@ -41,7 +41,7 @@ class Desk:
     `hotline` no reports are taken. `model_folder` is that of the model, None for the
     shipped one; `load_model` gives one that is loaded already. `cache` is a folder for what can be made
     again. `provinces` are the codes of those that the installation is for: its queue opens with what
-    concerns them.
+    concerns them. `a_minute` is how many requests a session or a token may make in a minute.
     """
 
     records: Records
@@ -56,6 +56,7 @@ class Desk:
     clock: Callable[[], datetime] = utc_now
     try_source: Callable[[str], dict[str, Any]] | None = None
     provinces: tuple[str, ...] = ()
+    a_minute: int = 1200
 
     @cached_property
     def model(self) -> Model:

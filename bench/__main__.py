@@ -23,6 +23,7 @@ MODULES = {
     "elasticsearch": "bench.elastic",
     "workers": "bench.workers",
     "sizes": "bench.sizes",
+    "load": "bench.load",
 }
 NAMES = tuple(MODULES)
 TABLE = Path(__file__).parent.parent / "docs" / "benchmarks.md"

@@ -19,6 +19,7 @@ from kiemtin.commands import (
     policy,
     service,
     sources,
+    tokens,
     trust,
     upkeep,
 )
@@ -48,6 +49,7 @@ claims.register(app)
 model.register(app)
 policy.register(app)
 delivery.register(app)
+tokens.register(app)
 
 
 def main() -> None:

@@ -148,6 +148,7 @@ class House:
             cache=self.settings.data_dir / "cache",
             try_source=self._try_source,
             provinces=self.settings.province_codes,
+            a_minute=self.settings.requests_a_minute,
         )
 
     def sync_sources(self) -> list[SourceEntry]:

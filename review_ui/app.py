@@ -19,8 +19,9 @@ from api.app import create_api
 from api.auth import MustChangePassword, NotSignedIn
 from api.desk import Desk
 from review.errors import ReviewError
+from review_ui.i18n import translations
 from review_ui.page import page, say
-from review_ui.pages import cases, claims, insight, people, places, policy, triage, work
+from review_ui.pages import cases, claims, insight, people, places, policy, tokens, triage, work
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
@@ -37,7 +38,8 @@ class Lasting(StaticFiles):
 def create_app(desk: Desk) -> FastAPI:
     """Return the whole application: pages, JSON API, health and metrics."""
     app = create_api(desk)
-    for module in (triage, cases, claims, insight, places, people, policy, work):
+    app.state.translate = lambda language, text: translations(language).gettext(text)
+    for module in (triage, cases, claims, insight, places, people, policy, tokens, work):
         app.include_router(module.router, include_in_schema=False)
     app.mount("/static", Lasting(directory=Path(str(files("review_ui") / "static"))))
     app.mount("/vendor", Lasting(directory=Path(str(files("js_lib_htmx") / "static" / "htmx"))))

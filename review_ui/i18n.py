@@ -11,8 +11,9 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from fastapi import Request
 
+from api.words import COOKIE
+
 LANGUAGES = {"vi": "Tiếng Việt", "en": "English"}
-COOKIE = "kiemtin_language"
 
 
 def language_of(request: Request) -> str:

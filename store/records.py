@@ -20,6 +20,7 @@ from store import (
     outbox,
     place_tables,  # noqa: F401 whoever opens the records knows all their tables
     policy_tables,  # noqa: F401
+    token_tables,  # noqa: F401
 )
 
 # WAL lets readers read while one writer writes; FULL makes a commit survive a power cut (sqlite.org/pragma).
