@@ -24,8 +24,8 @@ SAMPLES: Mapping[str, Any] = {
     "csrf": "wZ1yq4…",
     "detail": "{}",
     "excerpt": "Uống nước tỏi nóng mỗi sáng là sạch vi rút…",
-    "harm": "treatment",
-    "harms": {"treatment": 0.91},
+    "harm": "cure",
+    "harms": {"cure": 0.91},
     "hash": DIGEST,
     "head": DIGEST,
     "kind": "social",
@@ -58,6 +58,8 @@ _DEEPEST = 12
 
 def example(schema: Schema, schemas: Mapping[str, Schema], name: str = "", depth: int = 0) -> Any:
     """Return a value that fits a JSON Schema; `schemas` are those that it refers to, `name` its field."""
+    if not schema:
+        return None
     if "$ref" in schema:
         return example(schemas[schema["$ref"].rsplit("/", 1)[-1]], schemas, name, depth + 1)
     for given in ("const", "example", "default"):

@@ -50,8 +50,8 @@ NO_TOKEN = "Thiếu mã, hoặc mã sai: gửi Authorization: Bearer MÃ."  # no
 NUMBER = "Mỗi lần gửi từ 1 đến {most} phản ánh; lần này có {number}."
 BAD_SOURCE = "Tên nguồn phải dài từ 1 đến 200 ký tự, trên một dòng."
 OTHER_SOURCE = "Nguồn '{source}' đã có và không phải đường dây nóng. Gửi với tên khác."
-AGAIN = "{why} Gửi lại đúng nội dung này."
-NOT_TAKEN = "Chưa nhận được: {why}. Gửi lại đúng nội dung này."
+AGAIN = "{said} Gửi lại đúng nội dung này."
+NOT_TAKEN = "Chưa nhận được: {said}. Gửi lại đúng nội dung này."
 TEXTS = (FORM, TOO_OFTEN, CLOSED, NO_TOKEN, NUMBER, BAD_SOURCE, OTHER_SOURCE, AGAIN, NOT_TAKEN)
 
 router = APIRouter()
@@ -208,9 +208,9 @@ def _take(desk: Desk, hotline: Hotline, lines: bytes, source: str) -> ReportsAns
         try:
             outcome = imports.run(desk.records, hotline.archive(), hotline.keys, plan)
         except imports.ImportConflict as error:
-            raise Refused(409, AGAIN, why=error) from error
+            raise Refused(409, AGAIN, said=error) from error
         except ArchiveError as error:
-            raise Refused(503, NOT_TAKEN, why=error) from error
+            raise Refused(503, NOT_TAKEN, said=error) from error
     with desk.records.read() as session:
         wanted = select(Rejection).where(Rejection.run_id == outcome.run_id).order_by(Rejection.row)
         refused = [RefusedRow(row=one.row, reason=one.reason) for one in session.scalars(wanted)]

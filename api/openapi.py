@@ -135,7 +135,7 @@ def _illustrate(operation: Part, schemas: Part) -> None:
     contents = [operation.get("requestBody", {}), *operation["responses"].values()]
     for content in contents:
         for media_type, body in content.get("content", {}).items():
-            if "json" in media_type and body.get("schema") and body["schema"].get("$ref") != _PROBLEM_REF:
+            if "json" in media_type and body["schema"].get("$ref") != _PROBLEM_REF:
                 body.setdefault("example", example(body["schema"], schemas))
     for parameter in operation.get("parameters", ()):
         if parameter.get("in") == "path":

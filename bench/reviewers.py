@@ -1,6 +1,7 @@
-"""The reviewers of `bench.load`, as Locust users: `python -m bench.reviewers URL SECONDS`, their headers on stdin.
+"""The reviewers of `bench.load`, as Locust users: `python -m bench.reviewers URL SECONDS`.
 
-A process of its own: Locust replaces the sockets of the one it runs in.
+The headers of each, as JSON, come on standard input. A process of its own, for Locust replaces the sockets of
+the one it runs in.
 """
 
 from __future__ import annotations

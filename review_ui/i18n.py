@@ -11,9 +11,10 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from fastapi import Request
 
-from api.words import COOKIE
+from api import words
 
 LANGUAGES = {"vi": "Tiếng Việt", "en": "English"}
+COOKIE = words.COOKIE
 
 
 def language_of(request: Request) -> str:

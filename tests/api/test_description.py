@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +87,13 @@ def test_every_route_answers_as_it_is_described_whatever_it_is_asked(desk: Desk)
     schema.app = app
     asked = 0
 
-    def ask(case: Any, **headers: str) -> None:
-        nonlocal asked
-        asked += 1
-        case.call_and_validate(headers=headers, checks=CHECKS)
+    def asking(headers: dict[str, str]) -> Callable[[Any], None]:
+        def ask(case: Any) -> None:
+            nonlocal asked
+            asked += 1
+            case.call_and_validate(headers=headers, checks=CHECKS)
+
+        return ask
 
     for result in schema.get_all_operations():
         operation = result.ok()
@@ -104,7 +107,7 @@ def test_every_route_answers_as_it_is_described_whatever_it_is_asked(desk: Desk)
                     max_examples=number, deadline=None, database=None, derandomize=True,
                     phases=[Phase.generate], suppress_health_check=list(HealthCheck),
                 )  # fmt: skip
-                bounded(given(case=strategy)(lambda case, headers=headers: ask(case, **headers)))()
+                bounded(given(strategy)(asking(headers)))()
             except schemathesis.errors.SchemathesisError:
                 # Of a route without parameters nothing can be wrong.
                 assert mode == GenerationMode.NEGATIVE

@@ -35,8 +35,8 @@ from tests.api.signed import people, sessions
 from tests.factory import HARMFUL, NOW, Place
 
 CLAIM = {
-    "id": "thu", "claim": "Uống nước nóng là khỏi", "harm": "treatment", "verdict": "false",
-    "correction": "Không có bằng chứng.", "source": {"name": "Bộ Y tế"}, "language": "vi",
+    "id": "thu", "claim": "Uống nước nóng là khỏi", "harm": "cure", "verdict": "false",
+    "correction": "Không có bằng chứng.", "source": {"name": "Bộ Y tế", "url": "https://yte.example/x"},
 }  # fmt: skip
 
 
@@ -63,13 +63,18 @@ def clock() -> Clock:
 @pytest.fixture
 def desk(sqlite: Records, tmp_path: Path, clock: Clock) -> Iterator[Desk]:
     engine = open_engine(f"tantivy:{tmp_path / 'search'}")
-    place = Place(sqlite)
-    place.take(*HARMFUL[:6])
-    place.work(engine)
     made = Desk(sqlite, engine, Archive(tmp_path / "archive"), clock=clock)
     people(made, [("lead", Role.LEAD), ("hoa", Role.REVIEWER)])
     yield made
     engine.close()
+
+
+@pytest.fixture
+def posts(desk: Desk) -> None:
+    """Six posts that were flagged, and their cases."""
+    place = Place(desk.records)
+    place.take(*HARMFUL[:6])
+    place.work(desk.engine)
 
 
 @pytest.fixture
@@ -99,25 +104,20 @@ def walk(program: Program, path: str) -> list[Any]:
     return rows
 
 
-@pytest.mark.parametrize(
-    ("path", "key"),
-    [
-        ("/api/v1/queue", "case_id"),
-        ("/api/v1/audit", "id"),
-        ("/api/v1/claims", "id"),
-        ("/api/v1/search?flagged=true", "post_id"),
-    ],
-)
-def test_every_list_is_walked_by_the_same_link_and_loses_no_row(
-    desk: Desk, lead: Program, path: str, key: str
-) -> None:
+@pytest.mark.usefixtures("posts")
+def test_every_list_is_walked_by_the_same_link_and_loses_no_row(lead: Program) -> None:
     for number in range(3):
         row = {**CLAIM, "id": f"thu-{number}", "claim": f"Câu số {number} nói rằng khỏi"}
         assert lead.post("/api/v1/claims", row).status_code == 201
-    separator = "&" if "?" in path else "?"
-    whole = lead.get(f"{path}{separator}limit=100").json()
-    rows = whole if isinstance(whole, list) else whole.get("claims", whole.get("hits"))
-    assert [one[key] for one in walk(lead, f"{path}{separator}limit=2")] == [one[key] for one in rows]
+    for path, key in (
+        ("/api/v1/queue?", "case_id"),
+        ("/api/v1/audit?", "id"),
+        ("/api/v1/claims?", "id"),
+        ("/api/v1/search?flagged=true&", "post_id"),
+    ):
+        whole = lead.get(f"{path}limit=100").json()
+        rows = whole if isinstance(whole, list) else whole.get("claims", whole.get("hits"))
+        assert [one[key] for one in walk(lead, f"{path}limit=2")] == [one[key] for one in rows], path
 
 
 @given(st.integers(0, 2**63 - 1))
@@ -127,7 +127,7 @@ def test_a_cursor_comes_back_as_it_went(number: int) -> None:
 
 
 @given(st.text(max_size=30))
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_no_cursor_does_harm(cursor: str) -> None:
     try:
         assert _decoded(cursor) >= 0
@@ -176,6 +176,7 @@ def test_a_wrong_field_is_named_in_both_languages(lead: Program) -> None:
     assert [error["at"] for error in english["errors"]] == ["body.version", "body.outcome"]
 
 
+@pytest.mark.usefixtures("posts")
 def test_the_same_request_again_is_done_once_and_answered_the_same(desk: Desk, lead: Program) -> None:
     lease = lead.post("/api/v1/lanes/all/next", Idempotency_Key="a-1")
     case = lead.get(f"/api/v1/cases/{lease.json()['case_id']}").json()
@@ -224,12 +225,12 @@ def test_what_was_refused_may_be_tried_again_under_its_key(lead: Program) -> Non
 def test_a_key_whose_request_broke_off_is_not_done_again(
     desk: Desk, lead: Program, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(*args: object) -> None:
-        raise SystemExit
+    def broken(*args: object) -> None:
+        raise OSError("no disk")
 
-    with monkeypatch.context() as patched, pytest.raises(SystemExit):
-        patched.setattr(idempotency, "_keep", killed)
-        lead.post("/api/v1/claims", CLAIM, Idempotency_Key="k")
+    with monkeypatch.context() as patched:
+        patched.setattr(idempotency, "_keep", broken)
+        assert lead.post("/api/v1/claims", CLAIM, Idempotency_Key="k").status_code == 500
     again = lead.post("/api/v1/claims", CLAIM, Idempotency_Key="k")
     assert (again.status_code, again.json()["type"]) == (409, "urn:kiemtin:problem:unfinished")
     clock.later(hours=25)
@@ -241,7 +242,7 @@ def test_a_key_whose_request_broke_off_is_not_done_again(
         )
 
 
-@pytest.mark.parametrize("key", ["", "x" * 201, "có dấu".encode().decode("latin-1"), "a b"])
+@pytest.mark.parametrize("key", ["", "x" * 201, "a b"])
 def test_a_key_that_is_none_is_refused(lead: Program, key: str) -> None:
     assert lead.post("/api/v1/claims", CLAIM, Idempotency_Key=key).status_code == 422
 
