@@ -22,7 +22,9 @@ from api import (
     drift,
     explanations,
     hotline,
+    idempotency,
     live,
+    openapi,
     policy,
     problems,
     quality_routes,
@@ -31,10 +33,13 @@ from api import (
     report_routes,
     routes,
     second_review_routes,
+    token_routes,
     watch,
+    words,
 )
 from api.auth import Who
 from api.desk import Desk
+from api.rates import Rates, Standing
 from api.watch import Meters
 
 log = structlog.get_logger("kiemtin.http")
@@ -74,6 +79,7 @@ _ROUTES = (
     complaint_routes,
     report_routes,
     bundle_routes,
+    token_routes,
     watch,
 )
 
@@ -86,6 +92,8 @@ def create_api(desk: Desk) -> FastAPI:
     app = FastAPI(title="Kiểm Tin", docs_url=None, redoc_url=None, openapi_url=None, telemetry=_NO_TELEMETRY)
     app.state.desk = desk
     app.state.meters = Meters(desk)
+    app.state.rates = Rates(desk.a_minute)
+    app.state.translate = words.untranslated
     app.state.hotline = hotline.Line(desk.clock)
     app.state.drift = drift.Drift(desk)
     app.state.explanations = explanations.Explanations(desk)
@@ -96,11 +104,12 @@ def create_api(desk: Desk) -> FastAPI:
 
     @app.get("/api/openapi.json", include_in_schema=False)
     def schema(who: Who) -> dict[str, object]:
-        return app.openapi()
+        return openapi.of(app)
 
     for kind in problems.HANDLED:
         app.add_exception_handler(kind, problems.on_known)
     app.add_exception_handler(hotline.Refused, hotline.on_refused)
+    app.add_exception_handler(idempotency.Replayed, idempotency.on_replayed)
     app.add_exception_handler(HTTPException, problems.on_http)
     app.add_exception_handler(RequestValidationError, problems.on_invalid)
     app.middleware("http")(app.state.meters.measure)
@@ -115,15 +124,19 @@ async def _carry(request: Request, call_next: Next) -> Response:
     length = request.headers.get("Content-Length", "0")
     if "Transfer-Encoding" in request.headers:
         # A body of unknown length could be of any length; browsers and clients of the API send theirs.
-        response: Response = problems.problem(411, "Hãy gửi kèm độ dài nội dung (Content-Length).")
+        response: Response = problems.problem(request, 411, words.say(request, problems.NO_LENGTH))
     elif not length.isdigit() or int(length) > _LARGER.get(request.url.path, LARGEST_BODY):
-        response = problems.problem(413, "Nội dung gửi quá lớn.")
+        response = problems.problem(request, 413, words.say(request, problems.TOO_LARGE))
     else:
         try:
             response = await call_next(request)
+            response = await idempotency.finish(request, request.app.state.desk, response)
         except Exception:
             log.exception("http.failed", request=number, path=request.url.path)
             response = _failed(request, number)
+    standing: Standing | None = getattr(request.state, "standing", None)
+    if standing is not None:
+        response.headers.update(standing.headers())
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     if "Cache-Control" not in response.headers:
@@ -137,4 +150,4 @@ async def _carry(request: Request, call_next: Next) -> Response:
 
 
 def _failed(request: Request, number: str) -> JSONResponse:
-    return problems.problem(500, f"Máy chủ gặp lỗi. Thử lại; nếu còn, báo quản trị mã {number}.")
+    return problems.problem(request, 500, words.say(request, problems.FAILED, number=number))

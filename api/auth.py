@@ -13,7 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import delete, select
 from sqlalchemy.orm import joinedload
 
-from api import accounts
+from api import accounts, admission, tokens
 from api.desk import Desk
 from review.permissions import Person
 from store import audit
@@ -60,15 +60,28 @@ async def signed_in_or_changing(request: Request) -> SignedIn:
     """Return who is signed in, even if they must change their password first; raises `NotSignedIn`.
 
     An unsafe request must carry the token of the session (header `X-CSRF-Token` or field `csrf`); else
-    raises `ForeignRequest`.
+    raises `ForeignRequest`. A program shows its access token instead, and no cookie is looked at. Raises
+    what `tokens.admit` and `admission.admit` raise.
     """
+    if (token := tokens.presented(request)) is not None:
+        return await _by_token(request, token)
     found = await run_in_threadpool(_session, request)
     if found is None:
         raise NotSignedIn()
     if request.method not in _SAFE:
         await _require_own(request, found.csrf)
+    await admission.admit(request, desk_of(request), found.user.id, found.token_sha256)
     person = Person(found.user.id, Role(found.user.role))
     return SignedIn(found.user, person, found.csrf, found.token_sha256)
+
+
+async def _by_token(request: Request, token: str) -> SignedIn:
+    # A browser sends this header for no page of another site, so there is nothing to ride on.
+    desk = desk_of(request)
+    route = f"{request.method} {request.scope['route'].path}"
+    found = await run_in_threadpool(tokens.admit, desk, token, route)
+    await admission.admit(request, desk, found.user.id, found.sha256)
+    return SignedIn(found.user, tokens.holder(found), "", found.sha256)
 
 
 async def signed_in(who: Annotated[SignedIn, Depends(signed_in_or_changing)]) -> SignedIn:

@@ -47,7 +47,8 @@ class Desk:
     again. `provinces` are the codes of those that the installation is for: its queue opens with what
     concerns them. An approved referral is to be exported within `approved_for`. `clocks` say when cases are
     due; after `severe_in_a_row` severe cases a milder one comes (0: never). `telling` is to whom reports are
-    told, and under which name. Without a `shelf` no evidence bundle can be made.
+    told, and under which name. Without a `shelf` no evidence bundle can be made. `a_minute` is
+    how many requests a session or a token may make in a minute.
     """
 
     records: Records
@@ -67,6 +68,7 @@ class Desk:
     severe_in_a_row: int = 0
     telling: Telling = field(default_factory=Telling)
     shelf: Shelf | None = None
+    a_minute: int = 1200
 
     @cached_property
     def model(self) -> Model:

@@ -41,12 +41,11 @@ def similar(session: Session, person: Person, engine: SearchEngine, case_id: int
     return [Similar(hit, known.get(hit.post_id)) for hit in hits]
 
 
-def runs(session: Session, person: Person, limit: int = 50) -> Sequence[Run]:
-    """Return the latest runs with their sources."""
+def runs(session: Session, person: Person, limit: int = 50, before: int | None = None) -> Sequence[Run]:
+    """Return the latest runs with their sources, those with an id under `before`."""
     require(person, Action.READ)
-    return session.scalars(
-        select(Run).options(joinedload(Run.source)).order_by(Run.id.desc()).limit(limit)
-    ).all()
+    query = select(Run).options(joinedload(Run.source)).order_by(Run.id.desc()).limit(limit)
+    return session.scalars(query if before is None else query.where(Run.id < before)).all()
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,9 @@ class Settings(BaseSettings):
         "",
         description="Nơi nhận vết OpenTelemetry (OTLP/HTTP), như http://127.0.0.1:4318; trống là không gửi.",
     )
+    requests_a_minute: int = Field(
+        1200, ge=1, description="Mỗi phiên đăng nhập hay mã truy cập được gọi bao nhiêu lần một phút."
+    )
     contact: str = Field("", description="Cách liên hệ ghi trong User-Agent khi thu thập.")
     youtube_key: SecretStr = Field(SecretStr(""), description="Khóa YouTube Data API, cho nguồn youtube.")
     facebook_token: SecretStr = Field(

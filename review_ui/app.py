@@ -19,6 +19,7 @@ from api.app import create_api
 from api.auth import MustChangePassword, NotSignedIn
 from api.desk import Desk
 from review.errors import ReviewError
+from review_ui.i18n import translations
 from review_ui.page import page, say
 from review_ui.pages import (
     bundles,
@@ -37,6 +38,7 @@ from review_ui.pages import (
     referrals,
     reports,
     second_reviews,
+    tokens,
     triage,
     work,
 )
@@ -61,6 +63,7 @@ _PAGES = (
     corrections,
     public,
     bundles,
+    tokens,
 )
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
@@ -78,6 +81,7 @@ class Lasting(StaticFiles):
 def create_app(desk: Desk) -> FastAPI:
     """Return the whole application: pages, JSON API, health and metrics."""
     app = create_api(desk)
+    app.state.translate = lambda language, text: translations(language).gettext(text)
     for module in _PAGES:
         app.include_router(module.router, include_in_schema=False)
     app.mount("/static", Lasting(directory=Path(str(files("review_ui") / "static"))))

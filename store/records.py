@@ -28,6 +28,7 @@ from store import (
     queue_tables,  # noqa: F401
     report_tables,  # noqa: F401
     second_review_tables,  # noqa: F401
+    token_tables,  # noqa: F401
 )
 
 # WAL lets readers read while one writer writes; FULL makes a commit survive a power cut (sqlite.org/pragma).
