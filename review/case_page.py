@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
 from review import history
+from review.access import visible
 from review.errors import NoSuchCase
 from review.history import Moment
 from review.permissions import Action, Person, require
@@ -59,7 +60,7 @@ def load(session: Session, person: Person, case_id: int) -> CasePage:
     require(person, Action.READ)
     case = session.scalar(
         select(Case)
-        .where(Case.id == case_id)
+        .where(Case.id == case_id, visible(person))
         .options(
             joinedload(Case.lease_user),
             joinedload(Case.post).joinedload(Post.source),

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true, update
 from sqlalchemy.orm import Session, joinedload
 
+from review.access import visible
 from review.case import change_state, get, record
 from review.errors import CaseTaken, LeaseLost, ReasonNeeded
 from review.permissions import Action, Person, require
@@ -58,7 +59,7 @@ def lanes(session: Session, person: Person, at: datetime, region: Region = EVERY
     counted = {ALL: 0, UNCERTAIN: 0, MINE: 0, ESCALATED: 0}
     rows = session.execute(
         select(Case.harm, Case.uncertain, func.count())
-        .where(_free(at), _within(region))
+        .where(_free(at), _within(region), visible(person))
         .group_by(Case.harm, Case.uncertain)
     )
     for harm, uncertain, number in rows:
@@ -66,7 +67,7 @@ def lanes(session: Session, person: Person, at: datetime, region: Region = EVERY
         lane = UNCERTAIN if uncertain or harm is None else harm
         counted[lane] = counted.get(lane, 0) + number
     counted[MINE] = _count(session, _held_by(person, at))
-    counted[ESCALATED] = _count(session, and_(Case.state == CaseState.ESCALATED, _within(region)))
+    counted[ESCALATED] = _count(session, _lane(ESCALATED, person, at, region=region))
     return counted
 
 
@@ -159,7 +160,7 @@ def lease(session: Session, person: Person, case_id: int, at: datetime) -> Lease
     token = secrets.token_urlsafe(24)
     taken = session.execute(
         update(Case)
-        .where(Case.id == case_id, _free(at))
+        .where(Case.id == case_id, _free(at), visible(person))
         .values(state=CaseState.LEASED, lease_user_id=person.id, lease_token=token, lease_until=at + LEASE)
         .returning(Case.id)
     ).first()
@@ -253,13 +254,13 @@ def _lane(
 ) -> ColumnElement[bool]:
     """Return the condition of a lane; `state` says which of its cases: the free ones when not given.
 
-    What one holds is in its lane wherever it is.
+    What one holds is in its lane wherever it is. Cases that `person` may not see are in none.
     """
     if lane == MINE:
         return _held_by(person, at)
     if lane in {ESCALATED, DECIDED}:
-        return and_(Case.state == lane, _within(region))
-    state = and_(_free(at) if state is None else state, _within(region))
+        return and_(Case.state == lane, _within(region), visible(person))
+    state = and_(_free(at) if state is None else state, _within(region), visible(person))
     if lane == ALL:
         return state
     return and_(state, or_(Case.uncertain, Case.harm.is_(None)) if lane == UNCERTAIN else Case.harm == lane)

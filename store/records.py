@@ -17,6 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from store import (
     claim_tables,  # noqa: F401
     outbox,
+    people_tables,  # noqa: F401
     place_tables,  # noqa: F401 whoever opens the records knows all their tables
     policy_tables,  # noqa: F401
 )
