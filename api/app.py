@@ -12,9 +12,21 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from api import claim_routes, drift, explanations, hotline, policy, problems, routes, watch
-from api.auth import Who
+from api import (
+    claim_routes,
+    drift,
+    explanations,
+    hotline,
+    oidc,
+    people_routes,
+    policy,
+    problems,
+    routes,
+    watch,
+)
+from api.auth import Who, over_tls
 from api.desk import Desk
 from api.watch import Meters
 
@@ -35,6 +47,8 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+_TLS_FOR_A_YEAR = "max-age=31536000"
+
 # What the framework would tell a collector holds searches, addresses of people and messages of errors;
 # `Meters.measure` tells what is fit to be told.
 _NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
@@ -50,11 +64,13 @@ def create_api(desk: Desk) -> FastAPI:
     app.state.meters = Meters(desk)
     app.state.hotline = hotline.Line(desk.clock)
     app.state.drift = drift.Drift(desk)
+    app.state.outside = oidc.Outside(desk.sign_in.provider) if desk.sign_in.provider else None
     app.state.explanations = explanations.Explanations(desk)
     app.include_router(routes.router)
     app.include_router(claim_routes.router)
     app.include_router(drift.router)
     app.include_router(explanations.router)
+    app.include_router(people_routes.router)
     app.include_router(policy.router)
     app.include_router(hotline.router)
     app.include_router(watch.router)
@@ -70,6 +86,9 @@ def create_api(desk: Desk) -> FastAPI:
     app.add_exception_handler(RequestValidationError, problems.on_invalid)
     app.middleware("http")(app.state.meters.measure)
     app.middleware("http")(_carry)
+    if desk.sign_in.proxies:
+        # Outermost, so that all below sees the browser's address and whether it came by TLS.
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(desk.sign_in.proxies))
     return app
 
 
@@ -91,6 +110,8 @@ async def _carry(request: Request, call_next: Next) -> Response:
             response = _failed(request, number)
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
+    if over_tls(request):
+        response.headers["Strict-Transport-Security"] = _TLS_FOR_A_YEAR
     if "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "no-store"
     response.headers["X-Request-Id"] = number

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from api.sign_in_rules import Rules
 from search.engine import SearchEngine
 from store.archive import Archive
 from store.keys import Keys
@@ -41,7 +42,7 @@ class Desk:
     `hotline` no reports are taken. `model_folder` is that of the model, None for the
     shipped one; `load_model` gives one that is loaded already. `cache` is a folder for what can be made
     again. `provinces` are the codes of those that the installation is for: its queue opens with what
-    concerns them.
+    concerns them. `sign_in` is how people come in.
     """
 
     records: Records
@@ -56,6 +57,7 @@ class Desk:
     clock: Callable[[], datetime] = utc_now
     try_source: Callable[[str], dict[str, Any]] | None = None
     provinces: tuple[str, ...] = ()
+    sign_in: Rules = field(default_factory=Rules)
 
     @cached_property
     def model(self) -> Model:

@@ -7,18 +7,25 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from api.accounts import BadLogin, Locked, LoginTaken, NoSuchUser, SignInFailed, WeakPassword
-from api.auth import ForeignRequest, MustChangePassword, NotSignedIn
+from api.accounts import BadLogin, LoginTaken, NoSuchUser, SignInFailed
+from api.auth import ForeignRequest, MustAddFactor, MustChangePassword, NoProvider, NotSignedIn
 from api.claims import ClaimRefused, NoClaim
 from api.drift import NoTrainingScores
+from api.oidc import NotInvited, NotVouched, ProviderAway
+from api.passwords import WeakPassword
 from api.pictures import NoPicture
 from api.pipeline import NoSuchTask
 from api.policy import BadPolicy, NoneInForce, NoPolicy
 from api.region import NoSuchProvince
+from api.second_factor import NoFactor, WrongCode
+from api.sessions import NoSuchSession
+from api.sign_in_steps import StepGone
 from api.sources import NoSuchSource
+from api.throttle import TooManyTries
 from review.errors import (
     CorrectionNeeded,
     NoSuchCase,
+    NoSuchLane,
     NotAllowed,
     ReasonNeeded,
     ReviewError,
@@ -35,7 +42,16 @@ _STATUS: dict[type[Exception], int] = {
     BadLogin: 422,
     LoginTaken: 409,
     SignInFailed: 401,
-    Locked: 429,
+    StepGone: 401,
+    WrongCode: 422,
+    NoFactor: 404,
+    NoSuchSession: 404,
+    NoSuchLane: 422,
+    NoProvider: 404,
+    NotVouched: 401,
+    NotInvited: 403,
+    ProviderAway: 502,
+    TooManyTries: 429,
     NoSuchTask: 404,
     NoSuchSource: 404,
     NoClaim: 404,
@@ -48,15 +64,17 @@ _STATUS: dict[type[Exception], int] = {
     NoTrainingScores: 404,
     NotSignedIn: 401,
     MustChangePassword: 403,
+    MustAddFactor: 403,
     ForeignRequest: 403,
     SearchError: 503,
 }
 _WORDS: dict[type[Exception], str] = {
     NotSignedIn: "Bạn chưa đăng nhập.",
     MustChangePassword: "Hãy đổi mật khẩu dùng một lần trước.",
+    MustAddFactor: "Vai trò của bạn bắt buộc xác thực hai bước. Hãy thêm ứng dụng xác thực trước.",
     ForeignRequest: "Yêu cầu không đến từ trang này hoặc phiên đã đổi. Tải lại trang rồi thử lại.",
 }
-HANDLED = (ReviewError, NotSignedIn, MustChangePassword, ForeignRequest, SearchError)
+HANDLED = (ReviewError, NotSignedIn, MustChangePassword, MustAddFactor, ForeignRequest, SearchError)
 
 
 def status_of(error: Exception) -> int:

@@ -129,6 +129,7 @@ class House:
             cache=self.settings.data_dir / "cache",
             try_source=self._try_source,
             provinces=self.settings.province_codes,
+            sign_in=self.settings.sign_in(self.keys),
         )
 
     def sync_sources(self) -> list[SourceEntry]:

@@ -63,9 +63,7 @@ def limit(session: Session, by: Person, user_id: int, lanes: Collection[str], at
     session.execute(delete(LaneGrant).where(LaneGrant.user_id == user_id))
     session.add_all(LaneGrant(user_id=user_id, lane=lane) for lane in wanted)
     session.flush()
-    audit.append(
-        session, by.actor, "user.lanes", f"user:{user_id}", before=list(before), lanes=list(wanted)
-    )
+    audit.append(session, by.actor, "user.lanes", f"user:{user_id}", before=list(before), lanes=list(wanted))
     if wanted:
         outside = select(Case).where(
             Case.state == CaseState.LEASED, Case.lease_user_id == user_id, not_(_lane().in_(wanted))

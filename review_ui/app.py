@@ -16,11 +16,11 @@ from starlette.types import Scope
 
 from api import problems
 from api.app import create_api
-from api.auth import MustChangePassword, NotSignedIn
+from api.auth import MustAddFactor, MustChangePassword, NotSignedIn
 from api.desk import Desk
 from review.errors import ReviewError
 from review_ui.page import page, say
-from review_ui.pages import cases, claims, insight, people, places, policy, triage, work
+from review_ui.pages import account, cases, claims, insight, people, places, policy, sign_in, triage, work
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
@@ -37,7 +37,7 @@ class Lasting(StaticFiles):
 def create_app(desk: Desk) -> FastAPI:
     """Return the whole application: pages, JSON API, health and metrics."""
     app = create_api(desk)
-    for module in (triage, cases, claims, insight, places, people, policy, work):
+    for module in (triage, cases, claims, insight, places, people, account, sign_in, policy, work):
         app.include_router(module.router, include_in_schema=False)
     app.mount("/static", Lasting(directory=Path(str(files("review_ui") / "static"))))
     app.mount("/vendor", Lasting(directory=Path(str(files("js_lib_htmx") / "static" / "htmx"))))
@@ -58,6 +58,8 @@ def _page_or(as_problem: Handler) -> Handler:
             return _lead(request, f"/sign-in?{urlencode({'next': _wanted(request)})}")
         if isinstance(error, MustChangePassword):
             return _lead(request, "/password")
+        if isinstance(error, MustAddFactor):
+            return _lead(request, "/second-factor")
         status, words = _words(request, error)
         return page(request, "error.html", status=status, code=status, words=words)
 

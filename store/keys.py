@@ -1,4 +1,4 @@
-"""The secret of an installation, and the two things made with it: author pseudonyms and sealed handles."""
+"""The secret of an installation, and what is made with it: author pseudonyms, sealed handles and factors."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class Keys:
             raise KeyFileError(f"Khóa phải dài {_SIZE} byte, tệp này có {len(secret)}.")
         self._pseudonym = _derive(secret, b"kiemtin author pseudonym v1")
         self._handles = Fernet(base64.urlsafe_b64encode(_derive(secret, b"kiemtin author handle v1")))
+        self._factors = Fernet(base64.urlsafe_b64encode(_derive(secret, b"kiemtin second factor v1")))
 
     @classmethod
     def load(cls, path: Path) -> Keys:
@@ -58,6 +59,14 @@ class Keys:
     def unseal(self, sealed: bytes) -> str:
         """Return the handle that `seal` was given. Only an approved referral may ask for it."""
         return self._handles.decrypt(sealed).decode()
+
+    def seal_factor(self, secret: str) -> bytes:
+        """Return the secret of somebody's second factor encrypted, with a key of its own purpose."""
+        return self._factors.encrypt(secret.encode())
+
+    def open_factor(self, sealed: bytes) -> str:
+        """Return what `seal_factor` was given; raises `cryptography.fernet.InvalidToken` with another key."""
+        return self._factors.decrypt(sealed).decode()
 
     def fits(self, sealed: bytes) -> bool:
         """Say whether this is the key that sealed a handle; the handle is not given."""
