@@ -234,6 +234,11 @@ def require_first(request: Request, token: str) -> None:
         raise ForeignRequest()
 
 
+def first_in_header(request: Request) -> None:
+    """Ask a sign-in of a program for the token of `GET /api/v1/first`, before its body is looked at."""
+    require_first(request, request.headers.get("X-CSRF-Token", ""))
+
+
 def browser_of(request: Request) -> Browser:
     """Return who asks, as far as the connection tells."""
     return Browser(request.client.host if request.client else "", request.headers.get("User-Agent", ""))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
 from api import accounts, auth, people, second_factor, sessions
@@ -120,10 +120,9 @@ class PersonAnswer(BaseModel):
         )  # fmt: skip
 
 
-@router.post("/sign-in/code")
+@router.post("/sign-in/code", dependencies=[Depends(auth.first_in_header)])
 def enter_code(request: Request, response: Response, given: Code) -> dict[str, bool]:
     """Finish a sign-in that asked for a code, by one of the app or a recovery code."""
-    auth.require_first(request, request.headers.get("X-CSRF-Token", ""))
     user = auth.enter_code(request, response, given.code)
     return {"must_change": user.must_change}
 

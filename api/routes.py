@@ -63,9 +63,8 @@ def first(request: Request, response: Response) -> dict[str, str]:
     return {"csrf": auth.first_token(request, response)}
 
 
-@router.post("/sign-in")
+@router.post("/sign-in", dependencies=[Depends(auth.first_in_header)])
 def sign_in(request: Request, response: Response, given: Credentials) -> dict[str, bool]:
-    auth.require_first(request, request.headers.get("X-CSRF-Token", ""))
     user = auth.sign_in(request, response, given.login, given.password)
     return {"must_change": user is not None and user.must_change, "needs_code": user is None}
 

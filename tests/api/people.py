@@ -28,7 +28,6 @@ from store.tables import Event, User
 from store.vocabulary import Role
 from tests.api.conftest import PASSWORD, Clock
 
-
 # The same function with parameters that take no time; what the real ones are, test_passwords.py asks.
 QUICK = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 

@@ -7,7 +7,6 @@ from sqlalchemy import func, select
 
 from api import passwords, throttle
 from store.people_tables import SignInTries
-from tests.api.conftest import PASSWORD
 from tests.api.people import Front
 
 
