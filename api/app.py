@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import (
     bundle_routes,
@@ -24,7 +25,9 @@ from api import (
     hotline,
     idempotency,
     live,
+    oidc,
     openapi,
+    people_routes,
     policy,
     problems,
     quality_routes,
@@ -37,7 +40,7 @@ from api import (
     watch,
     words,
 )
-from api.auth import Who
+from api.auth import Who, over_tls
 from api.desk import Desk
 from api.rates import Rates, Standing
 from api.watch import Meters
@@ -58,6 +61,8 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+
+_TLS_FOR_A_YEAR = "max-age=31536000"
 
 # What the framework would tell a collector holds searches, addresses of people and messages of errors;
 # `Meters.measure` tells what is fit to be told.
@@ -80,6 +85,7 @@ _ROUTES = (
     report_routes,
     bundle_routes,
     token_routes,
+    people_routes,
     watch,
 )
 
@@ -96,6 +102,7 @@ def create_api(desk: Desk) -> FastAPI:
     app.state.translate = words.untranslated
     app.state.hotline = hotline.Line(desk.clock)
     app.state.drift = drift.Drift(desk)
+    app.state.outside = oidc.Outside(desk.sign_in.provider) if desk.sign_in.provider else None
     app.state.explanations = explanations.Explanations(desk)
     app.state.bundles = bundle_work.Works(desk)
     app.state.live = live.Live(desk)
@@ -114,6 +121,9 @@ def create_api(desk: Desk) -> FastAPI:
     app.add_exception_handler(RequestValidationError, problems.on_invalid)
     app.middleware("http")(app.state.meters.measure)
     app.middleware("http")(_carry)
+    if desk.sign_in.proxies:
+        # Outermost, so that all below sees the browser's address and whether it came by TLS.
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(desk.sign_in.proxies))
     return app
 
 
@@ -139,6 +149,8 @@ async def _carry(request: Request, call_next: Next) -> Response:
         response.headers.update(standing.headers())
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
+    if over_tls(request):
+        response.headers["Strict-Transport-Security"] = _TLS_FOR_A_YEAR
     if "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "no-store"
     response.headers["X-Request-Id"] = number

@@ -11,21 +11,27 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from api.accounts import BadLogin, Locked, LoginTaken, NoSuchUser, SignInFailed, WeakPassword
-from api.auth import ForeignRequest, MustChangePassword, NotSignedIn
+from api.accounts import BadLogin, LoginTaken, NoSuchUser, SignInFailed
+from api.auth import ForeignRequest, MustAddFactor, MustChangePassword, NoProvider, NotSignedIn
 from api.bundles import NoBundleFile, NotSetUp
 from api.claims import ClaimRefused, NoClaim
 from api.drift import NoTrainingScores
 from api.idempotency import BadKey
 from api.kept_pages import NoKeptPage
+from api.oidc import NotInvited, NotVouched, ProviderAway
 from api.paging import BadCursor
+from api.passwords import WeakPassword
 from api.pictures import NoPicture
 from api.pipeline import NoSuchTask
 from api.policy import BadPolicy, NoneInForce, NoPolicy
 from api.rates import TooMany
 from api.region import NoSuchProvince
 from api.reports import NoCorrection, NoReport, NotTold
+from api.second_factor import NoFactor, WrongCode
+from api.sessions import NoSuchSession
+from api.sign_in_steps import StepGone
 from api.sources import NoSuchSource
+from api.throttle import TooManyTries
 from api.tokens import BadToken, BeyondToken, NoSuchToken, TokenRefused
 from api.views import NoSuchCapture
 from api.words import VIETNAMESE, language_of, say
@@ -42,6 +48,7 @@ from review.errors import (
     NoSuchFilter,
     NoSuchGolden,
     NoSuchLabel,
+    NoSuchLane,
     NoSuchSecondReview,
     NotAllowed,
     NotAReviewer,
@@ -92,7 +99,16 @@ _STATUS: dict[type[Exception], int] = {
     BadLogin: 422,
     LoginTaken: 409,
     SignInFailed: 401,
-    Locked: 429,
+    StepGone: 401,
+    WrongCode: 422,
+    NoFactor: 404,
+    NoSuchSession: 404,
+    NoSuchLane: 422,
+    NoProvider: 404,
+    NotVouched: 401,
+    NotInvited: 403,
+    ProviderAway: 502,
+    TooManyTries: 429,
     NoSuchTask: 404,
     NoSuchSource: 404,
     NoClaim: 404,
@@ -124,15 +140,17 @@ _STATUS: dict[type[Exception], int] = {
     TooMany: 429,
     NotSignedIn: 401,
     MustChangePassword: 403,
+    MustAddFactor: 403,
     ForeignRequest: 403,
     SearchError: 503,
 }
 _WORDS: dict[type[Exception], str] = {
     NotSignedIn: "Bạn chưa đăng nhập.",
     MustChangePassword: "Hãy đổi mật khẩu dùng một lần trước.",
+    MustAddFactor: "Vai trò của bạn bắt buộc xác thực hai bước. Hãy thêm ứng dụng xác thực trước.",
     ForeignRequest: "Yêu cầu không đến từ trang này hoặc phiên đã đổi. Tải lại trang rồi thử lại.",
 }
-HANDLED = (ReviewError, NotSignedIn, MustChangePassword, ForeignRequest, SearchError)
+HANDLED = (ReviewError, NotSignedIn, MustChangePassword, MustAddFactor, ForeignRequest, SearchError)
 
 FAILED = "Máy chủ gặp lỗi. Thử lại; nếu còn, báo quản trị mã {number}."
 TOO_LARGE = "Nội dung gửi quá lớn."

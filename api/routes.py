@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AfterValidator, BaseModel
 
-from api import accounts, auth, pictures, pipeline, region, schemas, views
+from api import auth, pictures, pipeline, region, schemas, views
 from api import sources as source_room
 from api.auth import SignedIn, Who, desk_of
 from api.paging import Pages, link_next
@@ -68,11 +68,10 @@ def first(request: Request, response: Response) -> dict[str, str]:
     return {"csrf": auth.first_token(request, response)}
 
 
-@router.post("/sign-in")
+@router.post("/sign-in", dependencies=[Depends(auth.first_in_header)])
 def sign_in(request: Request, response: Response, given: Credentials) -> dict[str, bool]:
-    auth.require_first(request, request.headers.get("X-CSRF-Token", ""))
     user = auth.sign_in(request, response, given.login, given.password)
-    return {"must_change": user.must_change}
+    return {"must_change": user is not None and user.must_change, "needs_code": user is None}
 
 
 @router.post("/sign-out", status_code=204)
@@ -92,13 +91,14 @@ def me(who: Annotated[SignedIn, Depends(auth.signed_in_or_changing)]) -> schemas
 
 @router.post("/me/password", status_code=204)
 def change_password(
-    request: Request, given: PasswordChange, who: Annotated[SignedIn, Depends(auth.signed_in_or_changing)]
+    request: Request,
+    response: Response,
+    given: PasswordChange,
+    who: Annotated[SignedIn, Depends(auth.signed_in_or_changing)],
 ) -> None:
-    desk = desk_of(request)
-    with desk.records.write() as session:
-        user = session.merge(who.user)
-        accounts.change_password(session, user, given.current, given.new, desk.clock())
-        accounts.end_sessions(session, user.id, keep=who.token_sha256)
+    """Change one's password. The session gets a new token and `csrf`, all others end."""
+    with desk_of(request).records.write() as session:
+        auth.change_password(request, response, session, who, given.current, given.new)
 
 
 @router.get("/lanes")

@@ -180,6 +180,7 @@ class House:
             clocks=self.settings.clocks,
             severe_in_a_row=self.settings.severe_in_a_row,
             telling=self.settings.telling,
+            sign_in=self.settings.sign_in(self.keys),
             a_minute=self.settings.requests_a_minute,
             shelf=self.shelf() if self.settings.bundle_cert else None,
         )

@@ -22,6 +22,7 @@ from store import (
     complaint_tables,  # noqa: F401
     delivery_tables,  # noqa: F401
     outbox,
+    people_tables,  # noqa: F401
     place_tables,  # noqa: F401 whoever opens the records knows all their tables
     policy_tables,  # noqa: F401
     quality_tables,  # noqa: F401
