@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from api.auth import Who, desk_of
 from api.quality_routes import Reason
-from api.referral_routes import AnswerGiven
+from api.second_review_routes import AnswerGiven
 from review import redress
 from review.redress import Handled, Letter
 from store.complaint_tables import Complaint

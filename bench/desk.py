@@ -65,7 +65,7 @@ def run() -> Iterable[Measure]:
         password = accounts.ensure_admin(records)
         with records.write() as session:
             user = session.scalars(select(User)).one()
-            accounts.change_password(session, user, password or "", _PASSWORD, user.created_at)
+            accounts.change_password(session, user, password or "", _PASSWORD)
         records.close()
         waits = _decide(folder)
     whole, served = zip(*waits, strict=True)

@@ -317,7 +317,7 @@ class Settings(BaseSettings):
 
     @field_validator("report_recipients")
     @classmethod
-    def _known_roles(cls, value: str) -> str:
+    def _known_roles_of_factor(cls, value: str) -> str:
         from reports.telling import recipients_of
 
         recipients_of(value)

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, t
 from sqlalchemy.orm import Session, joinedload
 
 from review import aside
+from review.access import visible
 from review.permissions import Action, Person, require
 from review.sla import UNCERTAIN, Clocks
 from store.place_tables import PostPlace
@@ -46,9 +47,10 @@ def lanes(session: Session, person: Person, at: datetime, region: Region = EVERY
     """
     require(person, Action.READ)
     counted = {ALL: 0, UNCERTAIN: 0, MINE: 0, ASSIGNED: 0, ASIDE: 0, ESCALATED: 0}
-    waiting = _by_harm(session, and_(queued(), within(region)))
+    seen = and_(queued(), within(region), visible(person))
+    waiting = _by_harm(session, seen)
     # Those that do not come to this person are few, so they are counted apart and taken off.
-    for_others = _by_harm(session, and_(queued(), within(region), or_(*_not_for(person))))
+    for_others = _by_harm(session, and_(seen, or_(*_not_for(person))))
     for harm, number in waiting.items():
         left = number - for_others.get(harm, 0)
         counted[ALL] += left
@@ -117,18 +119,19 @@ def condition(
 ) -> ColumnElement[bool]:
     """Return the condition of a lane; `state` says which of its cases: the queued ones when not given.
 
-    What one holds, is assigned or put aside is in its lane wherever it is.
+    What one holds, is assigned or put aside is in its lane wherever it is. Cases that `person` may not see
+    are in none of the others.
     """
     if lane == MINE:
         return held_by(person, at)
     if lane in {ESCALATED, DECIDED}:
-        return and_(Case.state == lane, within(region))
+        return and_(Case.state == lane, within(region), visible(person))
     state = queued() if state is None else state
     if lane == ASSIGNED:
         return and_(state, exists().where(Assignment.case_id == Case.id, Assignment.user_id == person.id))
     if lane == ASIDE:
         return and_(state, aside.by(person))
-    state = and_(state, within(region))
+    state = and_(state, within(region), visible(person))
     if lane == ALL:
         return state
     return and_(state, Case.harm.is_(None) if lane == UNCERTAIN else Case.harm == lane)
