@@ -22,7 +22,9 @@ from api import (
     hotline,
     policy,
     problems,
+    referral_routes,
     routes,
+    second_review_routes,
     watch,
 )
 from api.auth import Who
@@ -66,6 +68,8 @@ def create_api(desk: Desk) -> FastAPI:
     app.include_router(routes.router)
     app.include_router(bundle_routes.router)
     app.include_router(claim_routes.router)
+    app.include_router(referral_routes.router)
+    app.include_router(second_review_routes.router)
     app.include_router(drift.router)
     app.include_router(explanations.router)
     app.include_router(policy.router)

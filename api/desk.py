@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from review.referral import APPROVED_FOR
 from search.engine import SearchEngine
 from store.archive import Archive
 from store.keys import Keys
@@ -42,7 +43,8 @@ class Desk:
     `hotline` no reports are taken. `model_folder` is that of the model, None for the
     shipped one; `load_model` gives one that is loaded already. `cache` is a folder for what can be made
     again. `provinces` are the codes of those that the installation is for: its queue opens with what
-    concerns them. Without a `shelf` no evidence bundle can be made.
+    concerns them. Without a `shelf` no evidence bundle can be made. An approved referral is to be exported
+    within `approved_for`.
     """
 
     records: Records
@@ -58,6 +60,7 @@ class Desk:
     try_source: Callable[[str], dict[str, Any]] | None = None
     provinces: tuple[str, ...] = ()
     shelf: Shelf | None = None
+    approved_for: timedelta = APPROVED_FOR
 
     @cached_property
     def model(self) -> Model:

@@ -20,18 +20,38 @@ from api.sources import NoSuchSource
 from review.errors import (
     CorrectionNeeded,
     NoSuchCase,
+    NoSuchLabel,
+    NoSuchSecondReview,
     NotAllowed,
+    NotBlind,
     ReasonNeeded,
     ReviewError,
 )
-from review.referral_errors import NoSuchReferral
+from review.referral_errors import (
+    MilderNeeded,
+    NecessityNeeded,
+    NoBundle,
+    NoSuchBasis,
+    NoSuchReferral,
+    ReceiptNeeded,
+    SamePerson,
+)
 from search.engine import SearchError
 
 _STATUS: dict[type[Exception], int] = {
     NotAllowed: 403,
     NoSuchCase: 404,
-    NoSuchReferral: 404,
     NoSuchUser: 404,
+    NoSuchReferral: 404,
+    NoSuchSecondReview: 404,
+    NotBlind: 403,
+    SamePerson: 403,
+    NoSuchLabel: 422,
+    NoSuchBasis: 422,
+    NecessityNeeded: 422,
+    MilderNeeded: 422,
+    ReceiptNeeded: 422,
+    NoBundle: 422,
     ReasonNeeded: 422,
     CorrectionNeeded: 422,
     WeakPassword: 422,

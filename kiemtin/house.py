@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -131,6 +132,7 @@ class House:
             cache=self.settings.data_dir / "cache",
             try_source=self._try_source,
             provinces=self.settings.province_codes,
+            approved_for=timedelta(hours=self.settings.referral_hours),
             shelf=self.shelf() if self.settings.bundle_cert else None,
         )
 

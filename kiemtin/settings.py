@@ -94,6 +94,9 @@ class Settings(BaseSettings):
         description="Tỉnh của nơi cài đặt (mã hoặc tên, cũ hay mới, cách nhau bằng dấu phẩy): bàn duyệt mở ra"
         " với bài nêu các tỉnh ấy và bài không nêu nơi nào; trống là mọi nơi.",
     )
+    referral_hours: int = Field(
+        72, ge=1, le=720, description="Phê duyệt đề nghị chuyển công an có hiệu lực bao nhiêu giờ."
+    )
     work_batch: int = Field(128, ge=1, le=2000, description="Số bài chấm trong một lượt.")
     bundle_dir: Path | None = Field(
         None, description="Thư mục gói chứng cứ; trống là bundles/ trong dữ liệu."

@@ -14,6 +14,7 @@ from review import history
 from review.errors import NoSuchCase
 from review.history import Moment
 from review.permissions import Action, Person, require
+from review.referral_board import activity_shown
 from store.tables import Activity, Case, Decision, Post, Rendering
 from store.vocabulary import TaskKind
 from store.work_tables import Task
@@ -82,7 +83,7 @@ def load(session: Session, person: Person, case_id: int) -> CasePage:
     )
     activity = session.scalars(
         select(Activity)
-        .where(Activity.case_id == case.id)
+        .where(Activity.case_id == case.id, activity_shown(person))
         .options(joinedload(Activity.user))
         .order_by(Activity.id.desc())
     )

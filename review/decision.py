@@ -15,6 +15,7 @@ from review import queue
 from review.case import change_state, get, record
 from review.errors import CaseChanged, CorrectionNeeded, IllegalMove, NotAllowed, ReasonNeeded, UndoTooLate
 from review.permissions import Action, Person, require
+from store import policies
 from store.tables import Assessment, Case, Decision, Post
 from store.vocabulary import CaseState, Outcome
 
@@ -131,6 +132,7 @@ def reopen(session: Session, person: Person, case_id: int, reason: str, at: date
     case = get(session, case_id)
     change_state(case, CaseState.QUEUED)
     case.decided_at = None
+    policies.owe_again(session, case.post_id, at)
     record(session, case, person.actor, "reopened", at, reason.strip())
 
 

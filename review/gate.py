@@ -73,14 +73,18 @@ def agreeing(session: Session, referral: Referral) -> SecondReview:
 
 
 def review_of(session: Session, referral: Referral) -> SecondReview | None:
-    """Return the answered blind review that counts for a referral: the latest of its text and its policy.
+    """Return the blind review that counts for a referral, see `counting`."""
+    return counting(referral, second_review.standing(session, referral.case_id, referral.content_hash))
 
-    One by the proposer does not count, nor one by another policy.
+
+def counting(referral: Referral, latest: SecondReview | None) -> SecondReview | None:
+    """Return `latest`, the latest answered review of a referral's text, if it counts for the referral.
+
+    One by the proposer does not, nor one by another policy.
     """
-    review = second_review.standing(session, referral.case_id, referral.content_hash)
-    if review is None or review.reviewer_id == referral.proposer_id or review.policy != referral.policy:
+    if latest is None or latest.reviewer_id == referral.proposer_id or latest.policy != referral.policy:
         return None
-    return review
+    return latest
 
 
 def ask_for_review(session: Session, case: Case, referral: Referral, at: datetime) -> None:

@@ -44,6 +44,10 @@ class NotYetReviewed(ReviewError):
     template = "Chưa có người thứ hai xem lại độc lập bài này. Chưa có gì được ghi."
 
 
+class StillBlind(ReviewError):
+    template = "Đề nghị này đang chờ xem lại độc lập. Hãy xem lại bài trước; lời đề nghị hiện ra sau đó."
+
+
 class NotAgreed(ReviewError):
     template = (
         "Người xem lại độc lập không thấy căn cứ này trong bài. Hãy từ chối, hoặc để người đề nghị rút lại."
@@ -55,7 +59,10 @@ class EvidenceChanged(ReviewError):
 
 
 class PolicyChanged(ReviewError):
-    template = "Chính sách đã đổi từ khi bài được xét. Hãy chờ bài được chấm lại rồi đề nghị lại."
+    template = (
+        "Chính sách đã đổi từ khi bài được xét. Hãy chờ bài được chấm lại (ca đã xong thì mở lại), rồi đề"
+        " nghị lại."
+    )
 
 
 class ApprovalExpired(ReviewError):

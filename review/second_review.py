@@ -158,13 +158,15 @@ def _to_answer(session: Session, person: Person, review_id: int) -> tuple[Second
 
 def standing(session: Session, case_id: int, content_hash: str) -> SecondReview | None:
     """Return the latest answered review of one text of a case, whatever it was asked for."""
-    return session.scalar(
+    return standing_of(session, [case_id]).get((case_id, content_hash))
+
+
+def standing_of(session: Session, case_ids: Iterable[int]) -> dict[tuple[int, str], SecondReview]:
+    """Return the latest answered review of each text of some cases, by case and content hash; one query."""
+    answered = session.scalars(
         select(SecondReview)
-        .where(
-            SecondReview.case_id == case_id,
-            SecondReview.content_hash == content_hash,
-            SecondReview.answered_at.is_not(None),
-        )
-        .order_by(SecondReview.answered_at.desc(), SecondReview.id.desc())
-        .limit(1)
+        .where(SecondReview.case_id.in_(case_ids), SecondReview.answered_at.is_not(None))
+        .options(joinedload(SecondReview.reviewer))
+        .order_by(SecondReview.answered_at, SecondReview.id)
     )
+    return {(row.case_id, row.content_hash): row for row in answered}

@@ -20,7 +20,19 @@ from api.auth import MustChangePassword, NotSignedIn
 from api.desk import Desk
 from review.errors import ReviewError
 from review_ui.page import page, say
-from review_ui.pages import bundles, cases, claims, insight, people, places, policy, triage, work
+from review_ui.pages import (
+    bundles,
+    cases,
+    claims,
+    insight,
+    people,
+    places,
+    policy,
+    referrals,
+    second_reviews,
+    triage,
+    work,
+)
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
@@ -37,7 +49,9 @@ class Lasting(StaticFiles):
 def create_app(desk: Desk) -> FastAPI:
     """Return the whole application: pages, JSON API, health and metrics."""
     app = create_api(desk)
-    for module in (triage, cases, bundles, claims, insight, places, people, policy, work):
+    for module in (
+        triage, cases, bundles, claims, insight, places, people, policy, referrals, second_reviews, work,
+    ):  # fmt: skip
         app.include_router(module.router, include_in_schema=False)
     app.mount("/static", Lasting(directory=Path(str(files("review_ui") / "static"))))
     app.mount("/vendor", Lasting(directory=Path(str(files("js_lib_htmx") / "static" / "htmx"))))

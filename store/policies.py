@@ -126,6 +126,20 @@ def _record(
     return row
 
 
+def owe_again(session: Session, post_id: int, at: datetime) -> None:
+    """Owe a post a judgement by the policy in force, if another judged it.
+
+    A switch owes none to what was decided.
+    """
+    in_force = active(session)
+    judged = session.scalar(
+        select(Assessment.policy).join(Post, Post.assessment_id == Assessment.id).where(Post.id == post_id)
+    )
+    owed = session.scalar(select(Task.id).where(Task.kind == TaskKind.SCORE, Task.subject_id == post_id))
+    if in_force is not None and judged != in_force.version and owed is None:
+        session.add(Task(kind=TaskKind.SCORE, subject_id=post_id, owed_at=at, due_at=at))
+
+
 def undecided() -> ColumnElement[bool]:
     """Return the condition that nobody has decided the cluster of a post."""
     decided = exists().where(Case.cluster_id == Post.cluster_id, Case.state == CaseState.DECIDED)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
+import models
 from classifier import policy as policies
 from review import case, proposal, second_review
 from review.permissions import Person
@@ -14,12 +15,19 @@ from store import policies as switches
 from store.records import Records
 from store.tables import Assessment, Case, Post, Referral
 from store.vocabulary import MilderMeans, Outcome
-from tests.factory import NOW, Place
+from tests.factory import NOW, Place, assess_anew
 
 SCAM = (
     "Nhận 3 triệu trợ cấp F0, chuyển trước 200k phí hồ sơ vào stk 0000 1234 5678, ai chuyển trước nhận trước"
 )
 BASIS = "Điều 174 Bộ luật Hình sự (lừa đảo chiếm đoạt tài sản)"
+# What the pages of a case read of an assessment.
+DETAIL = {
+    "about": 0.9, "harmful": 0.9, "act": "ad", "found": ["scam"], "spans": [], "claims": [], "places": [],
+    "flagged": True, "acts": {act: 0.9 if act == "ad" else 0.01 for act in models.labels().acts},
+    "harms": {harm: 0.9 if harm == "scam" else 0.02 for harm in models.labels().harms},
+    "why": {"name": "why", "outcome": "passed", "children": []},
+}  # fmt: skip
 SAID = Proposal(
     "fraud", BASIS, "Số tài khoản vẫn nhận tiền, đính chính không chặn được", [MilderMeans.CORRECTION]
 )
@@ -49,7 +57,7 @@ def judge(
             post_id=post.id, post_version=post.version, model=model, policy=version, about=0.9,
             act="opinion" if protected else "ad", harmful=0.9, flagged=not protected, protected=protected,
             uncertain=protected, referable=bool(named), priority=90.0, at=NOW,
-            detail={"referable": named, "harms": {"scam": 0.9}, "acts": {"ad": 0.9}, "spans": [], "claims": []},
+            detail=DETAIL | {"referable": named},
         )  # fmt: skip
         session.add(made)
         session.flush()
@@ -90,3 +98,14 @@ def look_blind(
             session, who, review.id, outcome, act, harms, "xem từ đầu", review.content_hash, at
         )
         return review.id
+
+
+def allow(records: Records, case_id: int, rule: str = "fraud") -> None:
+    """Let what the model said of a case be grounds for a referral, by the policy in force."""
+    begin_policy(records)
+    with records.write() as session:
+        post = session.get_one(Post, session.get_one(Case, case_id).post_id)
+        before = session.get_one(Assessment, post.assessment_id)
+        assess_anew(
+            session, before, protected=False, referable=True, detail=before.detail | {"referable": [rule]}
+        )

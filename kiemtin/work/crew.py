@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from kiemtin.work.crawl import Crawling
 from kiemtin.work.station import LONGEST_PAUSE, PAUSE, Resting, Station
-from review import queue
+from review import queue, referral
 from store import tasks, workers
 from store.records import Records
 from store.vocabulary import TaskKind
@@ -118,6 +118,7 @@ class Crew:
             log.warning("work.buried", workers=dead)
         with self.records.write() as session:
             queue.expire(session, datetime.now(UTC))
+            referral.expire(session, datetime.now(UTC))
 
     def _beat_quietly(self) -> None:
         try:

@@ -11,7 +11,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.exc import DBAPIError
 
 from review import decision, queue, referral, second_review
@@ -50,7 +50,8 @@ from store.migrate import migrate
 from store.records import Records
 from store.second_review_tables import SecondReview
 from store.tables import Activity, Case, Event, Post, Referral
-from store.vocabulary import MilderMeans, Outcome, ReferralState, Role
+from store.vocabulary import MilderMeans, Outcome, ReferralState, Role, TaskKind
+from store.work_tables import Task
 from tests.factory import NOW, Place, person
 from tests.referable import BASIS, SAID, SCAM, judge, look_blind, propose, referable_case
 
@@ -374,6 +375,22 @@ def test_an_approval_lapses_when_what_it_stands_on_changes(
     desk.refuses(error, referral.exported, desk.an, made.id, BUNDLE, LATER)
     assert desk.do(referral.expire, LATER) == [made.id]
     assert desk.state(made) == "expired"
+
+
+def test_a_case_decided_by_an_older_policy_is_judged_again_when_it_is_reopened(desk: Desk) -> None:
+    held = desk.do(queue.lease, desk.minh, desk.case.id, NOW)
+    given = (desk.minh, desk.case.id, held.version, held.token, desk.case.content_hash)  # type: ignore[attr-defined]
+    desk.do(decision.decide, *given, Verdict(Outcome.REPORT, "lừa tiền"), NOW)
+    with desk.records.write() as session:
+        session.execute(delete(Task))
+    switch(desk)
+    desk.do(decision.reopen, desk.lan, desk.case.id, "xem lại", LATER)
+    with desk.records.read() as session:
+        desk.case = session.get_one(Case, desk.case.id)
+        owed = session.scalars(select(Task.subject_id).where(Task.kind == TaskKind.SCORE)).all()
+        assert owed == [desk.case.post_id]
+    with pytest.raises(PolicyChanged):
+        desk.proposed()
 
 
 def test_an_approval_that_is_past_its_time_sends_nothing(desk: Desk) -> None:

@@ -65,19 +65,39 @@ def assessed(
     return [made, show] if shown else [made]
 
 
+def reviewed(case: int, *, by: int = 2, policy: str = "p", protected: bool = False, at: str = DAY) -> str:
+    """Return the answered blind review of a case, which finds fraud unless it finds protected speech."""
+    grounds = "[]" if protected else '["fraud"]'
+    return (
+        "INSERT INTO second_review (case_id, content_hash, why, asked_at, reviewer_id, outcome, act, harms, protected,"
+        f" policy, grounds, reason, answered_at) VALUES ({case}, 'h{case}', 'referral', {DAY}, {by}, 'report', 'ad', '[]',"
+        f" {str(protected).lower()}, '{policy}', '{grounds}', 'w', {at})"
+    )
+
+
 def referral(
     case: int, rule: str = "fraud", *, state: str = "proposed", policy: str = "p", id: str = "NULL"
 ) -> str:
-    approved = "2, '2027-01-01'" if state in {"approved", "exported", "acknowledged"} else "NULL, NULL"
+    approved = (
+        f"2, '2027-01-01', 1, {DAY}"
+        if state in {"approved", "exported", "acknowledged"}
+        else ", ".join(["NULL"] * 4)
+    )
     number, value = ("id, ", f"{id}, ") if id != "NULL" else ("", "")
     return (
-        f"INSERT INTO referral ({number}case_id, state, rule, legal_basis, why_not_milder, evidence_sha256, policy,"
-        f" proposer_id, approver_id, expires_at, proposed_at, changed_at) VALUES ({value}{case}, '{state}', '{rule}',"
-        f" 'điều', 'w', 'x', '{policy}', 1, {approved}, {DAY}, {DAY})"
+        f"INSERT INTO referral ({number}case_id, state, rule, legal_basis, why_not_milder, milder, content_hash,"
+        " evidence_sha256, policy, proposer_id, approver_id, expires_at, review_id, approved_at, proposed_at, changed_at)"
+        f" VALUES ({value}{case}, '{state}', '{rule}', 'điều', 'w', '[\"correction\"]', 'h{case}', 'x{case}', '{policy}', 1,"
+        f" {approved}, {DAY}, {DAY})"
     )
 
 
 NO = "does not allow it"
+ILLEGAL = "does not go from"
+POLICY = (
+    "INSERT INTO policy (id, version, sha256, text, reason, actor, at)"
+    f" VALUES (1, 'p', '{'0' * 64}', 'text', 'why', 'system', {DAY})"
+)
 
 
 @pytest.fixture
@@ -88,6 +108,7 @@ def gate(records: Records) -> Records:
         records,
         'INSERT INTO "user" (id, login, name, role, password_hash, must_change, active, failures, created_at)'
         f" VALUES (2, 'b', 'B', 'lead', 'x', false, true, 0, {DAY})",
+        POLICY,
         *(statement for number in (11, 12, 13, 14) for statement in case(number)),
         *assessed(11, "free"),
         *assessed(12, "protected"),
@@ -100,18 +121,19 @@ def test_only_a_case_with_grounds_is_referred_and_only_under_them(gate: Records)
     run(gate, referral(11))
     for number in (12, 13, 14, 99):
         for state in ("proposed", "approved", "exported", "acknowledged", "withdrawn", "rejected"):
-            refused(gate, referral(number, state=state), saying=NO)
+            refused(gate, referral(number, state=state), saying="no referral:|begins|reviewed|sent")
     refused(gate, referral(11, "medicine_for_sale"), saying=NO)
-    refused(gate, referral(11, policy="q"), saying=NO)
+    refused(gate, referral(11, policy="q"), saying=f"{NO}|no longer")
     assert count(gate, "referral") == 1
 
 
 def test_many_at_once_are_refused_whole(gate: Records) -> None:
     many = referral(11).replace(" VALUES (11", " SELECT c.id").replace(f"{DAY})", f'{DAY} FROM "case" c')
+    many = many.replace("'h11'", "c.content_hash").replace("'x11'", "c.content_hash")
     refused(gate, f"{many} WHERE c.id IN (11, 12)", saying=NO)
     assert count(gate, "referral") == 0
     run(gate, f"{many} WHERE c.id IN (11)")
-    refused(gate, "UPDATE referral SET case_id = 12", saying=f"keeps its case|{NO}")
+    refused(gate, "UPDATE referral SET case_id = 12", saying="keeps its case|no referral:")
     assert count(gate, "referral", "case_id = 11") == 1
 
 
@@ -138,42 +160,46 @@ def test_an_edited_text_is_not_referred_by_the_assessment_of_the_text_before(gat
 
 
 STEPS = {
-    "approved": "UPDATE referral SET state = 'approved', approver_id = 2, expires_at = '2027-01-01'",
-    "exported": "UPDATE referral SET state = 'exported'",
+    "approved": f"UPDATE referral SET state = 'approved', approver_id = 2, approved_at = {DAY}, expires_at = '2027-01-01', "
+    "review_id = (SELECT max(s.id) FROM second_review s WHERE s.case_id = referral.case_id)",
+    "exported": "UPDATE referral SET state = 'exported', exported_at = '2026-02-01 00:00:00', bundle_sha256 = 'b'",
     "acknowledged": "UPDATE referral SET state = 'acknowledged'",
 }
 
 
 def test_each_step_towards_a_recipient_asks_again(gate: Records) -> None:
-    run(gate, referral(11))
+    run(gate, referral(11), reviewed(11))
     run(gate, *assessed(11, "protected", model="n"))
     refused(gate, STEPS["approved"], saying=NO)
     run(gate, *assessed(11, "free", model="o"), STEPS["approved"])
     run(gate, *assessed(11, "protected", model="p"))
     for step in ("exported", "acknowledged"):
-        refused(gate, STEPS[step], saying=NO)
-    refused(gate, "UPDATE referral SET legal_basis = 'khác'", saying=NO)
+        refused(gate, STEPS[step], saying=f"{NO}|{ILLEGAL}|sent")
+    refused(gate, "UPDATE referral SET legal_basis = 'khác'", saying=f"{NO}|keeps what was said")
     assert count(gate, "referral", "state = 'approved'") == 1
 
 
 def test_what_is_protected_now_can_still_be_taken_back(gate: Records) -> None:
     for number, end in enumerate(("withdrawn", "expired", "rejected"), 21):
-        run(gate, *case(number), *assessed(number), referral(number))
-        run(gate, f"{STEPS['approved']} WHERE case_id = {number}", *assessed(number, "protected", model="n"))
+        run(gate, *case(number), *assessed(number), referral(number), reviewed(number))
+        if end != "rejected":
+            run(gate, f"{STEPS['approved']} WHERE case_id = {number}")
+        run(gate, *assessed(number, "protected", model="n"))
         run(gate, f"UPDATE referral SET state = '{end}' WHERE case_id = {number}")
-        refused(gate, f"UPDATE referral SET state = 'proposed' WHERE case_id = {number}", saying=NO)
+        back = f"UPDATE referral SET state = 'proposed' WHERE case_id = {number}"
+        refused(gate, back, saying=f"{NO}|{ILLEGAL}")
 
 
 def test_a_bundle_that_was_sent_is_acknowledged_and_recalled_whatever_came_later(gate: Records) -> None:
-    run(gate, referral(11), STEPS["approved"], STEPS["exported"])
+    run(gate, referral(11), reviewed(11), STEPS["approved"], STEPS["exported"])
     run(gate, *assessed(11, "protected", model="n"))
     run(gate, STEPS["acknowledged"])
     run(gate, "UPDATE referral SET state = 'recalled'")
-    refused(gate, "UPDATE referral SET state = 'exported'", saying=NO)
+    refused(gate, "UPDATE referral SET state = 'exported'", saying=f"{NO}|{ILLEGAL}")
 
 
 def test_a_referral_keeps_what_was_approved(gate: Records) -> None:
-    run(gate, referral(11), STEPS["approved"], "UPDATE referral SET state = 'withdrawn'")
+    run(gate, referral(11), reviewed(11), STEPS["approved"], "UPDATE referral SET state = 'withdrawn'")
     for change in (
         "case_id = 13",
         "rule = 'incitement'",
@@ -227,18 +253,12 @@ def test_a_protected_assessment_that_is_referable_cannot_be_written(gate: Record
     )
 
 
-POLICY = (
-    "INSERT INTO policy (id, version, sha256, text, reason, actor, at)"
-    f" VALUES (1, 'v1', '{'0' * 64}', 'text', 'why', 'system', {DAY})"
-)
-
-
 def test_a_policy_that_was_in_force_is_kept_as_it_was(records: Records) -> None:
     run(records, POLICY)
     again = [
-        POLICY.replace("(1, 'v1'", "(2, 'v1'"), POLICY.replace("(1, 'v1'", "(1, 'v2'"),
-        POLICY.replace("(1, 'v1'", "(2, 'v2'").replace("'why'", "''"),
-        POLICY.replace("(1, 'v1'", "(2, 'v2'").replace("0" * 64, "0"),
+        POLICY.replace("(1, 'p'", "(2, 'p'"), POLICY.replace("(1, 'p'", "(1, 'v2'"),
+        POLICY.replace("(1, 'p'", "(2, 'v2'").replace("'why'", "''"),
+        POLICY.replace("(1, 'p'", "(2, 'v2'").replace("0" * 64, "0"),
     ]  # fmt: skip
     if records.is_sqlite:
         again += [statement.replace("INSERT", "INSERT OR REPLACE") for statement in again]
@@ -250,8 +270,8 @@ def test_a_policy_that_was_in_force_is_kept_as_it_was(records: Records) -> None:
         refused(records, change, saying="never changed")
     for statement in again:
         refused(records, statement, saying="policy")
-    assert count(records, "policy", "version = 'v1' AND text = 'text' AND reason = 'why'") == 1
-    run(records, POLICY.replace("(1, 'v1'", "(2, 'v2'"))
+    assert count(records, "policy", "version = 'p' AND text = 'text' AND reason = 'why'") == 1
+    run(records, POLICY.replace("(1, 'p'", "(2, 'v2'"))
 
 
 @pytest.mark.postgres
@@ -280,13 +300,13 @@ def test_an_event_of_the_audit_log_is_not_put_over_by_another(sqlite: Records) -
 def test_a_copy_of_the_records_keeps_a_referral_that_would_not_be_allowed_now(
     gate: Records, tmp_path: Path
 ) -> None:
-    run(gate, referral(11), STEPS["approved"], STEPS["exported"])
+    run(gate, referral(11), reviewed(11), STEPS["approved"], STEPS["exported"])
     run(gate, *assessed(11, "protected", model="n"), "UPDATE referral SET state = 'recalled'")
     copy = Records(f"sqlite:///{tmp_path / 'copy.db'}")
     transfer(gate, copy)
     assert count(copy, "referral", "state = 'recalled'") == 1
     refused(copy, referral(12), saying=NO)
-    refused(copy, "UPDATE referral SET state = 'exported'", saying=NO)
+    refused(copy, "UPDATE referral SET state = 'exported'", saying=f"{NO}|{ILLEGAL}")
     copy.close()
 
 
