@@ -376,7 +376,7 @@ def _mark(given: Mapping[str, Any]) -> dict[str, Any]:
 def _notice(session: Session, referral: Referral, bundle: Bundle) -> recall.Recall:
     upto = keeping.events_upto(session)
     names = {user.id: f"{user.name} ({user.role}, user:{user.id})" for user in session.scalars(select(User))}
-    evidence = {"post": {"id": referral.case.post_id}, "captures": [], "rendering": None}
+    evidence: dict[str, Any] = {"post": {"id": referral.case.post_id}, "captures": [], "rendering": None}
     steps = events(
         session, subjects(referral, evidence, bundle), upto,
         lambda actor: names.get(int(actor[5:]), actor) if actor.startswith("user:") else actor,

@@ -54,8 +54,8 @@ def one(request: Request, who: Who, referral_id: int) -> Response:
                 masks = room.to_mask(session, desk.archive, who.person, referral_id, ner=ner)
             except ReviewError as error:
                 stale = say(request, error.template, **error.values)
-    error = works.error(referral_id)
-    said = say(request, error.template, **error.values) if error else stale
+    failed = works.error(referral_id)
+    said = say(request, failed.template, **failed.values) if failed else stale
     notice = bool(line.bundle) and desk.shelf is not None
     return page(
         request, "bundle.html", who, line=line, masks=masks, kinds=list(Kind), busy=works.busy(referral_id),
