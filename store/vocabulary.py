@@ -195,6 +195,7 @@ class ComplaintState(StrEnum):
     DISPUTED = "disputed"
     UPHELD = "upheld"
     CHANGED = "changed"
+    WITHDRAWN = "withdrawn"
 
 
 class ReportKind(StrEnum):

@@ -107,7 +107,9 @@ def test_another_outcome_goes_to_a_lead_who_ends_it(
     with desk.records.write() as session:
         (row,) = adjudication.listing(session, desk.lead)
         assert adjudication.load(session, desk.lead, row.id).complaints == [LETTER.said]
-        verdict = decision.Verdict(settled, "câu hỏi thật", VERDICTS[settled].correction)
+        verdict = decision.Verdict(
+            settled, "câu hỏi thật", VERDICTS[settled].correction, VERDICTS[settled].act
+        )
         adjudication.settle(session, desk.lead, row.id, verdict, LATER)
     assert state(desk, number) == (ends, "câu hỏi thật")
     assert desk.outcomes(case) == outcomes
