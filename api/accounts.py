@@ -1,50 +1,20 @@
-"""The people who sign in: passwords, one-time passwords, and locks against guessing."""
+"""The people of an installation: who there is, their roles and passwords, and checking a password."""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from api import passwords, sessions, throttle
 from review.errors import ReviewError
-from review.permissions import Person
+from review.permissions import Action, Person, may, require
 from store import audit
+from store.people_tables import OutsideIdentity
 from store.records import Records, lock
-from store.tables import User, UserSession
-from store.text import fold
+from store.tables import User
 from store.vocabulary import Role
-
-# argon2id with the library's defaults, which follow RFC 9106's second recommended option.
-_HASHER = PasswordHasher()
-# Verified when there is no such user, so that the answer takes as long.
-_NOBODY = _HASHER.hash(secrets.token_hex(16))
-
-SHORTEST = 12
-FAILURES = 5
-LOCKED_FOR = timedelta(minutes=15)
-# Without letters and digits that are read for each other.
-_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
-_COMMON = frozenset(
-    {
-        "password1234",
-        "123456789012",
-        "matkhau12345",
-        "qwertyuiop12",
-        "kiemtin12345",
-        "administrator",
-        "abcdefghijkl",
-    }
-    | {"iloveyou1234", "111111111111", "matkhaumatkhau", "passwordpassword", "anhyeuem1234"}
-)
-
-
-class WeakPassword(ReviewError):
-    template = "Mật khẩu phải có ít nhất {least} ký tự, không phải tên đăng nhập và không quá quen thuộc."
 
 
 class LoginTaken(ReviewError):
@@ -63,8 +33,16 @@ class SignInFailed(ReviewError):
     template = "Sai tên đăng nhập hoặc mật khẩu."
 
 
-class Locked(ReviewError):
-    template = "Tài khoản tạm khóa vì nhập sai nhiều lần. Thử lại sau {minutes} phút."
+class LastAdmin(ReviewError):
+    template = "Đây là quản trị cuối cùng. Hãy thêm một quản trị khác trước."
+
+
+class NotYourself(ReviewError):
+    template = "Bạn không thể tự đổi vai trò hay tự khóa tài khoản của mình."
+
+
+class NameTaken(ReviewError):
+    template = "Tên {name} đã thuộc về tài khoản khác."
 
 
 def ensure_admin(records: Records, login: str = "admin") -> str | None:
@@ -82,12 +60,12 @@ def invite(session: Session, login: str, name: str, role: Role, actor: str) -> s
         raise BadLogin()
     if session.scalar(select(User.id).where(User.login == login)) is not None:
         raise LoginTaken(login=login)
-    password = one_time_password()
+    password = passwords.once()
     user = User(
         login=login,
         name=name.strip() or login,
         role=role,
-        password_hash=_HASHER.hash(password),
+        password_hash=passwords.kept(password),
         must_change=True,
         created_at=datetime.now(UTC),
     )
@@ -98,105 +76,136 @@ def invite(session: Session, login: str, name: str, role: Role, actor: str) -> s
 
 
 def reset(session: Session, login: str, actor: str) -> str:
-    """Give a user a new one-time password, end their sessions and any lock; return it."""
-    user = _user(session, login)
-    password = one_time_password()
-    user.password_hash = _HASHER.hash(password)
+    """Give a user a new one-time password and return it; no browser of theirs stays signed in or known."""
+    user = get(session, login)
+    password = passwords.once()
+    user.password_hash = passwords.kept(password)
     user.must_change = True
-    user.failures, user.locked_until = 0, None
-    end_sessions(session, user.id)
+    sessions.end_all(session, user.id)
+    sessions.forget(session, user.id)
     audit.append(session, actor, "password.reset", f"user:{user.id}")
     return password
 
 
-def set_active(session: Session, login: str, active: bool, actor: str) -> None:
-    """Let a user sign in, or not any more; their sessions end."""
-    user = _user(session, login)
-    user.active = active
+def set_active(session: Session, by: Person, login: str, active: bool) -> None:
+    """Let a user sign in, or not any more; their sessions end. Raises `NotYourself`, `LastAdmin`."""
+    user = _other(session, by, login)
     if not active:
-        end_sessions(session, user.id)
-    audit.append(session, actor, "user.activated" if active else "user.deactivated", f"user:{user.id}")
+        _require_another_admin(session, user)
+        sessions.end_all(session, user.id)
+    user.active = active
+    audit.append(session, by.actor, "user.activated" if active else "user.deactivated", f"user:{user.id}")
 
 
-def change_password(session: Session, user: User, current: str, new: str, at: datetime) -> None:
+def set_role(session: Session, by: Person, login: str, role: Role) -> None:
+    """Give a user another role; they sign in anew. Raises `NotYourself`, `LastAdmin`."""
+    user = _other(session, by, login)
+    change_role(session, user, role, by.actor)
+
+
+def change_role(session: Session, user: User, role: Role, actor: str) -> None:
+    """Give a user another role and end their sessions; raises `LastAdmin`."""
+    if user.role == role:
+        return
+    if role != Role.ADMIN:
+        _require_another_admin(session, user)
+    audit.append(session, actor, "user.role", f"user:{user.id}", before=user.role, role=role)
+    user.role = role
+    sessions.end_all(session, user.id)
+
+
+def name_outside(session: Session, by: Person, login: str, issuer: str, name: str) -> None:
+    """Say what the provider `issuer` calls a user, so that it can vouch for them; nothing: it cannot.
+
+    An account that is bound already is bound anew at the next sign-in. Raises `NameTaken`.
+    """
+    require(by, Action.ADMINISTER)
+    user = get(session, login)
+    taken = session.scalar(
+        select(OutsideIdentity.user_id).where(
+            OutsideIdentity.issuer == issuer, OutsideIdentity.name == name, OutsideIdentity.user_id != user.id
+        )
+    )
+    if name and taken is not None:
+        raise NameTaken(name=name)
+    row = session.get(OutsideIdentity, user.id)
+    if row is not None:
+        session.delete(row)
+        session.flush()
+    if name:
+        session.add(OutsideIdentity(user_id=user.id, issuer=issuer, name=name))
+    audit.append(session, by.actor, "user.outside", f"user:{user.id}", given=bool(name))
+
+
+def change_password(session: Session, user: User, current: str, new: str) -> None:
     """Replace a user's password; raises `SignInFailed` for a wrong current one, `WeakPassword`."""
-    if not _matches(user.password_hash, current):
+    if not passwords.matches(user.password_hash, current):
         raise SignInFailed()
-    folded = fold(new)
-    # A login of a few letters stands in half of all sentences.
-    named = len(user.login) >= 5 and user.login in folded
-    if len(new) < SHORTEST or named or folded in _COMMON or len(set(new)) < 5 or new == current:
-        raise WeakPassword(least=SHORTEST)
-    user.password_hash = _HASHER.hash(new)
+    passwords.require_strong(user.login, current, new)
+    user.password_hash = passwords.kept(new)
     user.must_change = False
+    sessions.forget(session, user.id)
     audit.append(session, f"user:{user.id}", "password.changed", f"user:{user.id}")
 
 
-def check(records: Records, login: str, password: str, at: datetime) -> User:
-    """Return the user of a login and password; raises `SignInFailed` or `Locked`.
+def check(
+    records: Records, login: str, password: str, browser: sessions.Browser, device: str, at: datetime
+) -> User:
+    """Return the user of a login and password; raises `SignInFailed` or `throttle.TooManyTries`.
 
-    Five failures lock the account for 15 minutes. What failed is kept although an error is raised.
+    `device` is the token by which the browser may be known. A failure is counted and left in the audit log
+    although an error is raised. Hashing takes its time outside of any transaction.
     """
     with records.write() as session:
-        user = session.scalar(select(User).where(User.login == login).with_for_update())
-        refused = _refusal(session, user, password, at)
-    if refused is not None:
-        raise refused
-    if user is None:
-        raise SignInFailed()
-    return user
-
-
-def _refusal(session: Session, user: User | None, password: str, at: datetime) -> ReviewError | None:
-    if user is None:
-        _matches(_NOBODY, password)
-        audit.append(session, audit.SYSTEM, "signin.failed", "user:unknown")
-        return SignInFailed()
-    if user.locked_until is not None and user.locked_until > at:
-        minutes = 1 + int((user.locked_until - at).total_seconds() // 60)
-        return Locked(minutes=minutes)
-    if not _matches(user.password_hash, password) or not user.active:
-        user.failures += 1
-        audit.append(session, audit.SYSTEM, "signin.failed", f"user:{user.id}")
-        if user.failures >= FAILURES:
-            user.failures, user.locked_until = 0, at + LOCKED_FOR
-            audit.append(session, audit.SYSTEM, "user.locked", f"user:{user.id}")
-        return SignInFailed()
-    user.failures, user.locked_until = 0, None
-    if _HASHER.check_needs_rehash(user.password_hash):
-        user.password_hash = _HASHER.hash(password)
-    audit.append(session, f"user:{user.id}", "signin.ok", f"user:{user.id}")
-    return None
+        known = sessions.known(session, login, device, at)
+        meters = throttle.of_password(login, browser.address, known)
+        last = throttle.pay(session, meters, at)
+        user = session.scalar(select(User).where(User.login == login))
+    right = passwords.matches(user.password_hash if user else passwords.NOBODY, password)
+    with records.write() as session:
+        kept = session.get(User, user.id) if user is not None else None
+        subject = f"user:{kept.id}" if kept is not None else "user:unknown"
+        if not right or user is None or kept is None or not kept.active:
+            audit.append(session, audit.SYSTEM, "signin.failed", subject, known=known is not None)
+            if last:
+                audit.append(session, audit.SYSTEM, "signin.held", subject, known=known is not None)
+        else:
+            throttle.pay_back(session, meters)
+            if passwords.outdated(kept.password_hash) and kept.password_hash == user.password_hash:
+                kept.password_hash = passwords.kept(password)
+            return kept
+    raise SignInFailed()
 
 
 def person_of(session: Session, login: str) -> Person:
     """Return the person of a login who may act; raises `NoSuchUser`, also for one locked out."""
-    user = _user(session, login.strip().lower())
+    user = get(session, login.strip().lower())
     if not user.active:
         raise NoSuchUser(login=login)
     return Person(user.id, Role(user.role))
 
 
-def one_time_password(choose: Callable[[str], str] = secrets.choice) -> str:
-    """Return a password of four groups of five characters: 99 bits, easy to copy by hand."""
-    return "-".join("".join(choose(_ALPHABET) for _ in range(5)) for _ in range(4))
-
-
-def end_sessions(session: Session, user_id: int, keep: str | None = None) -> None:
-    """Sign a user out everywhere, but for the session whose token hash is `keep`."""
-    ended = delete(UserSession).where(UserSession.user_id == user_id)
-    session.execute(ended if keep is None else ended.where(UserSession.token_sha256 != keep))
-
-
-def _user(session: Session, login: str) -> User:
+def get(session: Session, login: str) -> User:
+    """Return the user of a login; raises `NoSuchUser`."""
     user = session.scalar(select(User).where(User.login == login))
     if user is None:
         raise NoSuchUser(login=login)
     return user
 
 
-def _matches(stored: str, password: str) -> bool:
-    try:
-        return _HASHER.verify(stored, password[:1000])
-    except (VerifyMismatchError, InvalidHashError):
-        return False
+def _other(session: Session, by: Person, login: str) -> User:
+    require(by, Action.ADMINISTER)
+    user = get(session, login)
+    if user.id == by.id:
+        raise NotYourself()
+    return user
+
+
+def _require_another_admin(session: Session, user: User) -> None:
+    # Two administrators who take each other's role away at once would leave none.
+    lock(session, "administrators")
+    if not user.active or not may(Person(user.id, Role(user.role)), Action.ADMINISTER):
+        return
+    admins = select(func.count()).where(User.role == Role.ADMIN, User.active, User.id != user.id)
+    if not session.scalar(admins):
+        raise LastAdmin()

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import (
     bundle_routes,
@@ -22,7 +23,11 @@ from api import (
     drift,
     explanations,
     hotline,
+    idempotency,
     live,
+    oidc,
+    openapi,
+    people_routes,
     policy,
     problems,
     quality_routes,
@@ -30,10 +35,14 @@ from api import (
     referral_routes,
     report_routes,
     routes,
+    second_review_routes,
+    token_routes,
     watch,
+    words,
 )
-from api.auth import Who
+from api.auth import Who, over_tls
 from api.desk import Desk
+from api.rates import Rates, Standing
 from api.watch import Meters
 
 log = structlog.get_logger("kiemtin.http")
@@ -53,6 +62,8 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+_TLS_FOR_A_YEAR = "max-age=31536000"
+
 # What the framework would tell a collector holds searches, addresses of people and messages of errors;
 # `Meters.measure` tells what is fit to be told.
 _NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
@@ -61,6 +72,7 @@ _ROUTES = (
     routes,
     claim_routes,
     referral_routes,
+    second_review_routes,
     case_routes,
     drift,
     explanations,
@@ -72,6 +84,8 @@ _ROUTES = (
     complaint_routes,
     report_routes,
     bundle_routes,
+    token_routes,
+    people_routes,
     watch,
 )
 
@@ -84,8 +98,11 @@ def create_api(desk: Desk) -> FastAPI:
     app = FastAPI(title="Kiểm Tin", docs_url=None, redoc_url=None, openapi_url=None, telemetry=_NO_TELEMETRY)
     app.state.desk = desk
     app.state.meters = Meters(desk)
+    app.state.rates = Rates(desk.a_minute)
+    app.state.translate = words.untranslated
     app.state.hotline = hotline.Line(desk.clock)
     app.state.drift = drift.Drift(desk)
+    app.state.outside = oidc.Outside(desk.sign_in.provider) if desk.sign_in.provider else None
     app.state.explanations = explanations.Explanations(desk)
     app.state.bundles = bundle_work.Works(desk)
     app.state.live = live.Live(desk)
@@ -94,15 +111,19 @@ def create_api(desk: Desk) -> FastAPI:
 
     @app.get("/api/openapi.json", include_in_schema=False)
     def schema(who: Who) -> dict[str, object]:
-        return app.openapi()
+        return openapi.of(app)
 
     for kind in problems.HANDLED:
         app.add_exception_handler(kind, problems.on_known)
     app.add_exception_handler(hotline.Refused, hotline.on_refused)
+    app.add_exception_handler(idempotency.Replayed, idempotency.on_replayed)
     app.add_exception_handler(HTTPException, problems.on_http)
     app.add_exception_handler(RequestValidationError, problems.on_invalid)
     app.middleware("http")(app.state.meters.measure)
     app.middleware("http")(_carry)
+    if desk.sign_in.proxies:
+        # Outermost, so that all below sees the browser's address and whether it came by TLS.
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(desk.sign_in.proxies))
     return app
 
 
@@ -113,17 +134,23 @@ async def _carry(request: Request, call_next: Next) -> Response:
     length = request.headers.get("Content-Length", "0")
     if "Transfer-Encoding" in request.headers:
         # A body of unknown length could be of any length; browsers and clients of the API send theirs.
-        response: Response = problems.problem(411, "Hãy gửi kèm độ dài nội dung (Content-Length).")
+        response: Response = problems.problem(request, 411, words.say(request, problems.NO_LENGTH))
     elif not length.isdigit() or int(length) > _LARGER.get(request.url.path, LARGEST_BODY):
-        response = problems.problem(413, "Nội dung gửi quá lớn.")
+        response = problems.problem(request, 413, words.say(request, problems.TOO_LARGE))
     else:
         try:
             response = await call_next(request)
+            response = await idempotency.finish(request, request.app.state.desk, response)
         except Exception:
             log.exception("http.failed", request=number, path=request.url.path)
             response = _failed(request, number)
+    standing: Standing | None = getattr(request.state, "standing", None)
+    if standing is not None:
+        response.headers.update(standing.headers())
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
+    if over_tls(request):
+        response.headers["Strict-Transport-Security"] = _TLS_FOR_A_YEAR
     if "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "no-store"
     response.headers["X-Request-Id"] = number
@@ -135,4 +162,4 @@ async def _carry(request: Request, call_next: Next) -> Response:
 
 
 def _failed(request: Request, number: str) -> JSONResponse:
-    return problems.problem(500, f"Máy chủ gặp lỗi. Thử lại; nếu còn, báo quản trị mã {number}.")
+    return problems.problem(request, 500, words.say(request, problems.FAILED, number=number))

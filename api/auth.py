@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from sqlalchemy import delete, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import Session
 
-from api import accounts
+from api import accounts, admission, oidc, second_factor, sessions, tokens
 from api.desk import Desk
+from api.sessions import Browser
+from api.sign_in_steps import StepGone, begin_step, end_step, step_of
+from review.errors import ReviewError
 from review.permissions import Person
 from store import audit
+from store.people_tables import SignInBy, Step
 from store.tables import User, UserSession
 from store.vocabulary import Role
 
 COOKIE = "kiemtin_session"
 FIRST_COOKIE = "kiemtin_first"
-IDLE = timedelta(hours=8)
-LONGEST = timedelta(days=7)
-_TOUCH_EVERY = timedelta(minutes=5)
+DEVICE_COOKIE = "kiemtin_device"
+STEP_COOKIE = "kiemtin_step"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -36,18 +36,33 @@ class MustChangePassword(Exception):
     """The person must choose a password before anything else."""
 
 
+class MustAddFactor(Exception):
+    """The person's role asks for a second factor, and they have none yet."""
+
+
 class ForeignRequest(Exception):
     """An unsafe request did not carry the session's token, or came from another site."""
 
 
+class NoProvider(ReviewError):
+    template = "Bản cài đặt này không có đăng nhập qua hệ thống khác."
+
+
 @dataclass(frozen=True)
 class SignedIn:
-    """A signed-in person, and the token their pages carry."""
+    """A signed-in person, and the token their pages carry. `must_add`: a second factor must come first."""
 
     user: User
     person: Person
     csrf: str
     token_sha256: str
+    how: SignInBy = SignInBy.PASSWORD
+    must_add: bool = False
+
+    @property
+    def free(self) -> bool:
+        """Whether nothing must be done before the desk may be used."""
+        return not self.user.must_change and not self.must_add
 
 
 def desk_of(request: Request) -> Desk:
@@ -57,61 +72,162 @@ def desk_of(request: Request) -> Desk:
 
 
 async def signed_in_or_changing(request: Request) -> SignedIn:
-    """Return who is signed in, even if they must change their password first; raises `NotSignedIn`.
+    """Return who is signed in, even if something must be done first; raises `NotSignedIn`.
 
     An unsafe request must carry the token of the session (header `X-CSRF-Token` or field `csrf`); else
-    raises `ForeignRequest`.
+    raises `ForeignRequest`. A program shows its access token instead, and no cookie is looked at. Raises
+    what `tokens.admit` and `admission.admit` raise.
     """
-    found = await run_in_threadpool(_session, request)
+    if (program := tokens.presented(request)) is not None:
+        return await _by_token(request, program)
+    token = request.cookies.get(COOKIE)
+    desk = desk_of(request)
+    found = (
+        await run_in_threadpool(sessions.find, desk.records, desk.sign_in, token, desk.clock())
+        if token
+        else None
+    )
     if found is None:
         raise NotSignedIn()
     if request.method not in _SAFE:
         await _require_own(request, found.csrf)
-    person = Person(found.user.id, Role(found.user.role))
-    return SignedIn(found.user, person, found.csrf, found.token_sha256)
+    await admission.admit(request, desk, found.user.id, found.token_sha256)
+    return _who(desk, found)
+
+
+async def _by_token(request: Request, token: str) -> SignedIn:
+    # A browser sends this header for no page of another site, so there is nothing to ride on.
+    desk = desk_of(request)
+    route = f"{request.method} {request.scope['route'].path}"
+    found = await run_in_threadpool(tokens.admit, desk, token, route)
+    await admission.admit(request, desk, found.user.id, found.sha256)
+    return SignedIn(found.user, tokens.holder(found), "", found.sha256)
 
 
 async def signed_in(who: Annotated[SignedIn, Depends(signed_in_or_changing)]) -> SignedIn:
-    """Return who is signed in; raises `NotSignedIn`, `MustChangePassword`, `ForeignRequest`."""
+    """Return who is signed in and has nothing to do first.
+
+    Raises `NotSignedIn`, `MustChangePassword`, `MustAddFactor`, `ForeignRequest`.
+    """
     if who.user.must_change:
         raise MustChangePassword()
+    if who.must_add:
+        raise MustAddFactor()
     return who
 
 
 Who = Annotated[SignedIn, Depends(signed_in)]
+Changing = Annotated[SignedIn, Depends(signed_in_or_changing)]
 
 
-def sign_in(request: Request, response: Response, login: str, password: str) -> User:
-    """Check a password, open a session and set its cookie; raises what `accounts.check` raises."""
-    desk = desk_of(request)
-    at = desk.clock()
-    user = accounts.check(desk.records, login.strip().lower(), password, at)
-    token = secrets.token_urlsafe(32)
+def sign_in(request: Request, response: Response, login: str, password: str) -> User | None:
+    """Check a password and open a session; None when a code is asked for first (`enter_code`).
+
+    Raises what `accounts.check` raises.
+    """
+    desk, at = desk_of(request), desk_of(request).clock()
+    device = request.cookies.get(DEVICE_COOKIE, "")
+    login = login.strip().lower()
+    user = accounts.check(desk.records, login, password, browser_of(request), device, at)
     with desk.records.write() as session:
-        # An old session of this browser ends: its cookie may have been planted.
-        old = request.cookies.get(COOKIE)
-        session.execute(
-            delete(UserSession).where(
-                (UserSession.expires_at < at) | (UserSession.token_sha256 == _hash(old or ""))
-            )
-        )
-        session.add(
-            UserSession(
-                token_sha256=_hash(token), user_id=user.id, csrf=secrets.token_urlsafe(24),
-                created_at=at, seen_at=at, expires_at=at + LONGEST,
-            )
-        )  # fmt: skip
-    response.set_cookie(
-        COOKIE, token, max_age=int(LONGEST.total_seconds()), httponly=True, samesite="lax",
-        secure=desk.secure_cookies, path="/",
-    )  # fmt: skip
+        if second_factor.active(session, user.id):
+            token = begin_step(session, Step.CODE, at, user.id)
+        else:
+            _open(request, response, session, user, SignInBy.PASSWORD)
+            return user
+    _set(request, response, STEP_COOKIE, token)
+    return None
+
+
+def enter_code(request: Request, response: Response, code: str) -> User:
+    """Finish a sign-in by a code of the app or a recovery code.
+
+    Raises `StepGone`, `second_factor.WrongCode`, `throttle.TooManyTries`.
+    """
+    desk, at = desk_of(request), desk_of(request).clock()
+    token = request.cookies.get(STEP_COOKIE, "")
+    with desk.records.read() as session:
+        user_id = step_of(session, Step.CODE, token, at).user_id or 0
+    second_factor.prove(desk.records, desk.sign_in, user_id, code, at)
+    with desk.records.write() as session:
+        end_step(session, step_of(session, Step.CODE, token, at))
+        user = session.get_one(User, user_id)
+        if not user.active:
+            raise StepGone()
+        _open(request, response, session, user, SignInBy.CODE)
+    response.delete_cookie(STEP_COOKIE, path="/")
     return user
+
+
+def go_outside(request: Request, response: Response, redirect: str, next_page: str) -> str:
+    """Begin a sign-in by the provider, and return where to send the browser; raises `oidc.ProviderAway`."""
+    desk = desk_of(request)
+    url, kept = _outside(request).begin(redirect)
+    with desk.records.write() as session:
+        token = begin_step(session, Step.OIDC, desk.clock(), detail={**kept, "next": next_page})
+    _set(request, response, STEP_COOKIE, token)
+    return url
+
+
+def come_back(request: Request, response: Response, redirect: str) -> str:
+    """Finish a sign-in by the provider; return the page that was wanted.
+
+    Raises `StepGone`, and what `oidc.Outside.finish` and `oidc.admitted` raise; a refusal leaves an event.
+    """
+    desk, at = desk_of(request), desk_of(request).clock()
+    outside = _outside(request)
+    with desk.records.write() as session:
+        step = step_of(session, Step.OIDC, request.cookies.get(STEP_COOKIE, ""), at)
+        end_step(session, step)
+    try:
+        vouched = outside.finish(request.query_params, step.detail, redirect, at)
+        with desk.records.write() as session:
+            user = oidc.admitted(session, outside.provider, vouched, at)
+            _open(request, response, session, user, SignInBy.OIDC)
+    except ReviewError as error:
+        with desk.records.write() as session:
+            why = str(error.__cause__ or type(error).__name__)[:200]
+            audit.append(session, audit.SYSTEM, "signin.refused", "user:unknown", why=why)
+        raise
+    response.delete_cookie(STEP_COOKIE, path="/")
+    return str(step.detail["next"])
+
+
+def renew(
+    request: Request, response: Response, session: Session, who: SignedIn, how: SignInBy | None = None
+) -> None:
+    """Give one's session a new token, and end all others: what the person may do, or knows, has changed."""
+    _set_session(request, response, sessions.renew(session, who.token_sha256, how))
+
+
+def change_password(
+    request: Request, response: Response, session: Session, who: SignedIn, current: str, new: str
+) -> None:
+    """Change one's password; only this browser stays signed in and known.
+
+    Raises what `accounts.change_password` raises.
+    """
+    user = session.merge(who.user)
+    accounts.change_password(session, user, current, new)
+    renew(request, response, session, who)
+    remember(request, response, session, user)
+
+
+def remember(request: Request, response: Response, session: Session, user: User) -> None:
+    """Make this browser known as the person's."""
+    desk = desk_of(request)
+    token = request.cookies.get(DEVICE_COOKIE, "")
+    if sessions.known(session, user.login, token, desk.clock()) is None:
+        token = sessions.know(session, user.id, desk.clock())
+        _set(request, response, DEVICE_COOKIE, token, int(sessions.DEVICE_KNOWN_FOR.total_seconds()))
 
 
 def sign_out(request: Request, response: Response, who: SignedIn) -> None:
     """End the session."""
     with desk_of(request).records.write() as session:
-        session.execute(delete(UserSession).where(UserSession.token_sha256 == who.token_sha256))
+        row = session.get(UserSession, who.token_sha256)
+        if row is not None:
+            session.delete(row)
         audit.append(session, who.person.actor, "signout", f"user:{who.user.id}")
     response.delete_cookie(COOKIE, path="/")
 
@@ -119,14 +235,7 @@ def sign_out(request: Request, response: Response, who: SignedIn) -> None:
 def first_token(request: Request, response: Response) -> str:
     """Return the token that the sign-in form carries, before there is a session, and set its cookie."""
     token = request.cookies.get(FIRST_COOKIE) or secrets.token_urlsafe(24)
-    response.set_cookie(
-        FIRST_COOKIE,
-        token,
-        httponly=True,
-        samesite="strict",
-        secure=desk_of(request).secure_cookies,
-        path="/",
-    )
+    _set(request, response, FIRST_COOKIE, token, samesite="strict")
     return token
 
 
@@ -138,30 +247,63 @@ def require_first(request: Request, token: str) -> None:
         raise ForeignRequest()
 
 
-def _session(request: Request) -> UserSession | None:
+def first_in_header(request: Request) -> None:
+    """Ask a sign-in of a program for the token of `GET /api/v1/first`, before its body is looked at."""
+    require_first(request, request.headers.get("X-CSRF-Token", ""))
+
+
+def browser_of(request: Request) -> Browser:
+    """Return who asks, as far as the connection tells."""
+    return Browser(request.client.host if request.client else "", request.headers.get("User-Agent", ""))
+
+
+def over_tls(request: Request) -> bool:
+    """Say whether the browser came by TLS: it did, a trusted proxy says so, or the settings do."""
+    return desk_of(request).secure_cookies or request.url.scheme == "https"
+
+
+def _who(desk: Desk, found: UserSession) -> SignedIn:
+    role, how = Role(found.user.role), SignInBy(found.how)
+    # A provider asks for its own second factor.
+    must_add = how == SignInBy.PASSWORD and role in desk.sign_in.need_code
+    return SignedIn(found.user, Person(found.user.id, role), found.csrf, found.token_sha256, how, must_add)
+
+
+def _outside(request: Request) -> oidc.Outside:
+    outside: oidc.Outside | None = request.app.state.outside
+    if outside is None:
+        raise NoProvider()
+    return outside
+
+
+def _open(request: Request, response: Response, session: Session, user: User, how: SignInBy) -> None:
     desk = desk_of(request)
-    token = request.cookies.get(COOKIE)
-    if not token:
-        return None
-    at = desk.clock()
-    with desk.records.read() as session:
-        found = session.scalar(
-            select(UserSession)
-            .where(UserSession.token_sha256 == _hash(token))
-            .options(joinedload(UserSession.user))
-        )
-    if found is None or not found.user.active or found.expires_at <= at or found.seen_at + IDLE <= at:
-        return None
-    if at - found.seen_at > _TOUCH_EVERY:
-        _touch(desk, found.token_sha256, at)
-    return found
+    # An old session of this browser ends: its cookie may have been planted.
+    token = sessions.start(
+        session,
+        desk.sign_in,
+        user.id,
+        browser_of(request),
+        how,
+        desk.clock(),
+        request.cookies.get(COOKIE, ""),
+    )
+    audit.append(session, f"user:{user.id}", "signin.ok", f"user:{user.id}", how=how)
+    remember(request, response, session, user)
+    _set_session(request, response, token)
 
 
-def _touch(desk: Desk, token_sha256: str, at: datetime) -> None:
-    with desk.records.write() as session:
-        current = session.get(UserSession, token_sha256)
-        if current is not None:
-            current.seen_at = at
+def _set_session(request: Request, response: Response, token: str) -> None:
+    _set(request, response, COOKIE, token, int(desk_of(request).sign_in.longest.total_seconds()))
+
+
+def _set(
+    request: Request, response: Response, name: str, value: str, max_age: int | None = None, **more: Any
+) -> None:
+    response.set_cookie(
+        name, value, max_age=max_age, httponly=True, secure=over_tls(request), path="/",
+        **{"samesite": "lax", **more},
+    )  # fmt: skip
 
 
 async def _require_own(request: Request, csrf: str) -> None:
@@ -182,7 +324,3 @@ def _require_same_site(request: Request) -> None:
     origin = request.headers.get("Origin")
     if origin not in {None, "null"} and origin.split("://")[-1] != request.headers.get("Host"):
         raise ForeignRequest()
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from api import claims as room
 from api import views
 from api.auth import Who, desk_of
+from api.paging import Pages
 from store.claim_tables import ClaimVersion
 from store.claims import Wanted
 
@@ -127,7 +128,6 @@ class Asked(BaseModel):
     harm: str = ""
     verdict: str = ""
     state: Literal["used", "retired", "all"] = "used"
-    offset: Annotated[int, Query(ge=0)] = 0
 
     def wanted(self) -> Wanted:
         """Return the question for the records."""
@@ -136,12 +136,10 @@ class Asked(BaseModel):
 
 
 @router.get("")
-def listing(
-    request: Request, who: Who, asked: Annotated[Asked, Query()],
-    limit: Annotated[int, Query(ge=1, le=200)] = room.PAGE,
-) -> ClaimsAnswer:  # fmt: skip
+def listing(request: Request, who: Who, paged: Pages, asked: Annotated[Asked, Query()]) -> ClaimsAnswer:
     with desk_of(request).records.read() as session:
-        rows, total = room.found(session, who.person, asked.wanted(), asked.offset, limit)
+        found, total = room.found(session, who.person, asked.wanted(), paged.offset, paged.more)
+        rows = paged.by_offset(found)
         names = views.names(session, {row.by for row in rows})
     return ClaimsAnswer(claims=[ClaimAnswer.of(row, names) for row in rows], total=total)
 

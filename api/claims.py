@@ -49,7 +49,7 @@ def versions(session: Session, person: Person, claim_id: str) -> Sequence[ClaimV
 
 def add(session: Session, person: Person, row: dict[str, Any], reason: str) -> None:
     """Keep a new claim, a row as `Facts.from_row` reads it; raises `ClaimRefused` or `ClaimTaken`."""
-    require(person, Action.LEAD)
+    require(person, Action.KEEP_CLAIMS)
     facts = _facts(row)
     if claims.newest(session, facts.id) is not None:
         raise ClaimTaken(claim=facts.id)
@@ -61,7 +61,7 @@ def edit(session: Session, person: Person, claim_id: str, row: dict[str, Any], r
 
     Raises `NoClaim`, `ReasonNeeded` or `ClaimRefused`.
     """
-    require(person, Action.LEAD)
+    require(person, Action.KEEP_CLAIMS)
     before = versions(session, person, claim_id)[0]
     if not reason.strip():
         raise ReasonNeeded()
@@ -72,7 +72,7 @@ def edit(session: Session, person: Person, claim_id: str, row: dict[str, Any], r
 
 def retire(session: Session, person: Person, claim_id: str, reason: str, *, retired: bool) -> None:
     """Let a claim match no more, or again; raises `NoClaim` or `ReasonNeeded`."""
-    require(person, Action.LEAD)
+    require(person, Action.KEEP_CLAIMS)
     versions(session, person, claim_id)
     if not reason.strip():
         raise ReasonNeeded()
@@ -81,7 +81,7 @@ def retire(session: Session, person: Person, claim_id: str, reason: str, *, reti
 
 def bring(desk: Desk, person: Person, text: str, harm: str) -> claim_files.Brought:
     """Take in claims of a text: JSON lines, or ClaimReview in JSON-LD; raises `ClaimRefused`."""
-    require(person, Action.LEAD)
+    require(person, Action.KEEP_CLAIMS)
     try:
         rows = list(claim_files.read_text(text, harm))
     except claim_files.FileUnreadable as error:

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from api.sign_in_rules import Rules
 from reports.telling import Telling
 from review.referral import APPROVED_FOR
 from review.sla import Clocks
@@ -47,7 +48,8 @@ class Desk:
     again. `provinces` are the codes of those that the installation is for: its queue opens with what
     concerns them. An approved referral is to be exported within `approved_for`. `clocks` say when cases are
     due; after `severe_in_a_row` severe cases a milder one comes (0: never). `telling` is to whom reports are
-    told, and under which name. Without a `shelf` no evidence bundle can be made.
+    told, and under which name. Without a `shelf` no evidence bundle can be made. `a_minute` is
+    how many requests a session or a token may make in a minute; `sign_in` is how people come in.
     """
 
     records: Records
@@ -67,6 +69,8 @@ class Desk:
     severe_in_a_row: int = 0
     telling: Telling = field(default_factory=Telling)
     shelf: Shelf | None = None
+    a_minute: int = 1200
+    sign_in: Rules = field(default_factory=Rules)
 
     @cached_property
     def model(self) -> Model:

@@ -21,6 +21,7 @@ from classifier.examples import Example, Examples, Near
 from classifier.explain import Explanation, Moved, explain
 from classifier.model import Span
 from review import export
+from review.access import visible
 from review.errors import NoSuchCase
 from review.export import Wanted
 from review.permissions import Action, Person, require
@@ -111,7 +112,7 @@ class Explanations:
                 .select_from(Case)
                 .join(Post, Post.id == Case.post_id)
                 .outerjoin(Assessment, Assessment.id == Post.assessment_id)
-                .where(Case.id == case_id)
+                .where(Case.id == case_id, visible(person))
             ).first()
             if row is None:
                 raise NoSuchCase(case=case_id)

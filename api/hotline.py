@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import json
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from math import ceil
@@ -26,7 +26,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from sqlalchemy import select
 
-from api import problems
+from api import problems, words
 from api.auth import desk_of
 from api.desk import Desk, Hotline
 from store.archived import ArchiveError
@@ -41,18 +41,33 @@ SOURCE = "Đường dây nóng"
 _BASIS = "Phản ánh do người dân gửi tới đường dây nóng"
 _FIELDS = ("id", "text", "url", "title", "published", "author")
 _LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
-_FORM = 'Nội dung phải là {"reports": [{"id": …, "text": …}, …]}, hoặc mỗi dòng một đối tượng JSON như thế.'
+FORM = (
+    'Nội dung phải là {{"reports": [{{"id": …, "text": …}}, …]}}, hoặc mỗi dòng một đối tượng JSON như thế.'
+)
+TOO_OFTEN = "Quá {most} lần gửi một phút. Gửi lại sau {wait} giây."
+CLOSED = "Đường dây nóng qua API chưa mở: quản trị đặt KIEMTIN_HOTLINE_TOKEN để mở."
+NO_TOKEN = "Thiếu mã, hoặc mã sai: gửi Authorization: Bearer MÃ."  # noqa: S105 words, not a secret
+NUMBER = "Mỗi lần gửi từ 1 đến {most} phản ánh; lần này có {number}."
+BAD_SOURCE = "Tên nguồn phải dài từ 1 đến 200 ký tự, trên một dòng."
+OTHER_SOURCE = "Nguồn '{source}' đã có và không phải đường dây nóng. Gửi với tên khác."
+AGAIN = "{said} Gửi lại đúng nội dung này."
+NOT_TAKEN = "Chưa nhận được: {said}. Gửi lại đúng nội dung này."
+TEXTS = (FORM, TOO_OFTEN, CLOSED, NO_TOKEN, NUMBER, BAD_SOURCE, OTHER_SOURCE, AGAIN, NOT_TAKEN)
 
 router = APIRouter()
 
 
 class Refused(Exception):
-    """A request that is not taken; the message says why, for those who run the sending system."""
+    """A request that is not taken; `why`, filled from `values`, says it to who runs the sending system."""
 
-    def __init__(self, status: int, why: str, **headers: str) -> None:
-        super().__init__(why)
+    def __init__(
+        self, status: int, why: str, headers: Mapping[str, str] | None = None, **values: object
+    ) -> None:
+        super().__init__(why.format(**values))
         self.status = status
-        self.headers = headers
+        self.why = why
+        self.values = values
+        self.headers = headers or {}
 
 
 class RefusedRow(BaseModel):
@@ -88,8 +103,7 @@ class Line:
                 self._calls.popleft()
             if len(self._calls) >= A_MINUTE:
                 wait = ceil((self._calls[0] + minute - now).total_seconds())
-                why = f"Quá {A_MINUTE} lần gửi một phút. Gửi lại sau {wait} giây."
-                raise Refused(429, why, **{"Retry-After": str(wait)})
+                raise Refused(429, TOO_OFTEN, {"Retry-After": str(wait)}, most=A_MINUTE, wait=wait)
             self._calls.append(now)
 
 
@@ -97,7 +111,7 @@ async def on_refused(request: Request, error: Exception) -> JSONResponse:
     """Answer a request that is not taken."""
     if not isinstance(error, Refused):
         raise error
-    answer = problems.problem(error.status, str(error))
+    answer = problems.problem(request, error.status, words.say(request, error.why, **error.values))
     answer.headers.update(error.headers)
     return answer
 
@@ -135,11 +149,10 @@ async def reports(request: Request, source: str = SOURCE) -> ReportsAnswer:
 
 def _admitted(request: Request, hotline: Hotline | None) -> Hotline:
     if hotline is None:
-        raise Refused(404, "Đường dây nóng qua API chưa mở: quản trị đặt KIEMTIN_HOTLINE_TOKEN để mở.")
+        raise Refused(404, CLOSED)
     given = request.headers.get("Authorization", "")
     if not hmac.compare_digest(given.encode(), f"Bearer {hotline.token}".encode()):
-        why = "Thiếu mã, hoặc mã sai: gửi Authorization: Bearer MÃ."
-        raise Refused(401, why, **{"WWW-Authenticate": "Bearer"})
+        raise Refused(401, NO_TOKEN)
     return hotline
 
 
@@ -149,15 +162,15 @@ def _as_lines(body: bytes, media_type: str) -> bytes:
     if isinstance(whole, dict):
         rows = whole.get("reports", [whole])
         if not isinstance(rows, list):
-            raise Refused(422, _FORM)
+            raise Refused(422, FORM)
         lines = _written(rows)
     elif media_type.startswith(_LINES) or isinstance(_json(body.strip().partition(b"\n")[0]), dict):
         lines = body
     else:
-        raise Refused(422, _FORM)
+        raise Refused(422, FORM)
     number = sum(1 for line in lines.split(b"\n") if line.strip())
     if not 0 < number <= MOST:
-        raise Refused(422, f"Mỗi lần gửi từ 1 đến {MOST} phản ánh; lần này có {number}.")
+        raise Refused(422, NUMBER, most=MOST, number=number)
     return lines
 
 
@@ -180,11 +193,11 @@ def _take(desk: Desk, hotline: Hotline, lines: bytes, source: str) -> ReportsAns
     from crawlers.imports.mapping import Mapping
 
     if not 0 < len(source) <= 200 or not source.isprintable():
-        raise Refused(422, "Tên nguồn phải dài từ 1 đến 200 ký tự, trên một dòng.")
+        raise Refused(422, BAD_SOURCE)
     with desk.records.read() as session:
         kind = session.scalar(select(Source.kind).where(Source.name == source))
     if kind not in {None, SourceKind.HOTLINE}:
-        raise Refused(409, f"Nguồn {source!r} đã có và không phải đường dây nóng. Gửi với tên khác.")
+        raise Refused(409, OTHER_SOURCE, source=source)
     with TemporaryDirectory(prefix="kiemtin-") as folder:
         path = Path(folder) / "duong-day-nong.jsonl"
         path.write_bytes(lines)
@@ -195,9 +208,9 @@ def _take(desk: Desk, hotline: Hotline, lines: bytes, source: str) -> ReportsAns
         try:
             outcome = imports.run(desk.records, hotline.archive(), hotline.keys, plan)
         except imports.ImportConflict as error:
-            raise Refused(409, f"{error} Gửi lại đúng nội dung này.") from error
+            raise Refused(409, AGAIN, said=error) from error
         except ArchiveError as error:
-            raise Refused(503, f"Chưa nhận được: {error}. Gửi lại đúng nội dung này.") from error
+            raise Refused(503, NOT_TAKEN, said=error) from error
     with desk.records.read() as session:
         wanted = select(Rejection).where(Rejection.run_id == outcome.run_id).order_by(Rejection.row)
         refused = [RefusedRow(row=one.row, reason=one.reason) for one in session.scalars(wanted)]

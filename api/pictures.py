@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from review.access import require_visible
 from review.case import get
 from review.errors import ReviewError
 from review.permissions import Action, Person, require
@@ -29,6 +30,7 @@ def ask(session: Session, person: Person, case_id: int, at: datetime) -> None:
     Only of a post that is flagged, and has a page. Raises `NoSuchCase`, `NotToBePictured`.
     """
     require(person, Action.REVIEW)
+    require_visible(session, person, case_id)
     post = session.get_one(Post, get(session, case_id).post_id)
     flagged = post.assessment is not None and post.assessment.flagged
     if not flagged or not (post.url or "").startswith("http"):
@@ -43,6 +45,7 @@ def read(session: Session, archive: Archive, person: Person, case_id: int) -> by
     Raises `NoSuchCase`, `NoPicture`, and `ArchiveError` where the archive does not have it.
     """
     require(person, Action.REVIEW)
+    require_visible(session, person, case_id)
     post_id = get(session, case_id).post_id
     found = session.scalar(
         select(Capture)

@@ -1,4 +1,4 @@
-"""The JSON API of referrals and of blind second reviews: its routes and what they answer."""
+"""The JSON API of referrals: its routes and what they answer."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth import Who, desk_of
-from review import blind, proposal, referral, referral_board
-from review.blind import Unread
+from review import proposal, referral, referral_board
 from review.proposal import Proposal
-from review.reading import Reading
 from review.referral_board import Card, Shown
 from store.tables import Referral
-from store.vocabulary import MilderMeans, Outcome, ReferralState
+from store.vocabulary import MilderMeans, ReferralState
 
 router = APIRouter(prefix="/api/v1")
 
@@ -50,20 +48,6 @@ class ReasonGiven(Given):
 
 class ReceiptGiven(Given):
     receipt: Words
-
-
-class AnswerGiven(Given):
-    """What a second review found on the text whose content hash is `seen`."""
-
-    outcome: Outcome
-    act: str
-    harms: list[str] = []
-    reason: Words
-    seen: str
-
-    def reading(self) -> Reading:
-        """Return what was found."""
-        return Reading(self.outcome, self.act, tuple(self.harms), self.reason)
 
 
 class ReferralAnswer(BaseModel):
@@ -164,27 +148,6 @@ class Made(BaseModel):
         return cls(id=row.id, state=ReferralState(row.state))
 
 
-class BlindAnswer(BaseModel):
-    """A text that waits for a second review, by its case; nothing of what was decided or why it is asked."""
-
-    id: int
-    title: str
-    text: str
-    quotes: list[str]
-    kind: str
-    language: str
-    seen: str
-
-    @classmethod
-    def of(cls, row: Unread) -> BlindAnswer:
-        """Return the text of a case whose post is loaded."""
-        post = row.case.post
-        return cls(
-            id=row.case.id, title=post.title, text=post.text, quotes=[str(quote) for quote in post.quotes],
-            kind=post.kind, language=post.language, seen=row.case.content_hash,
-        )  # fmt: skip
-
-
 @router.get("/referrals")
 def board(request: Request, who: Who) -> BoardAnswer:
     desk = desk_of(request)
@@ -266,23 +229,3 @@ def recall(request: Request, who: Who, referral_id: int, given: ReasonGiven) -> 
     desk = desk_of(request)
     with desk.records.write() as session:
         return Made.of(referral.recalled(session, who.person, referral_id, given.reason, desk.clock()))
-
-
-@router.get("/second-reviews")
-def waiting(request: Request, who: Who) -> list[BlindAnswer]:
-    """List the texts that wait for a second review by the asker."""
-    with desk_of(request).records.read() as session:
-        return [BlindAnswer.of(row) for row in blind.waiting(session, who.person)]
-
-
-@router.get("/second-reviews/{case_id}")
-def to_read(request: Request, who: Who, case_id: int) -> BlindAnswer:
-    with desk_of(request).records.read() as session:
-        return BlindAnswer.of(blind.to_read(session, who.person, case_id))
-
-
-@router.post("/second-reviews/{case_id}", status_code=204)
-def answer(request: Request, who: Who, case_id: int, given: AnswerGiven) -> None:
-    desk = desk_of(request)
-    with desk.records.write() as session:
-        blind.answer(session, who.person, case_id, given.reading(), given.seen, desk.clock())

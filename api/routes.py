@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AfterValidator, BaseModel
 
-from api import accounts, auth, pictures, pipeline, region, schemas, views
+from api import auth, pictures, pipeline, region, schemas, views
 from api import sources as source_room
 from api.auth import SignedIn, Who, desk_of
+from api.paging import Pages, link_next
 from review import case_page, decision, queue
 from review.decision import Verdict
 from search.engine import Query as Question
@@ -67,11 +68,10 @@ def first(request: Request, response: Response) -> dict[str, str]:
     return {"csrf": auth.first_token(request, response)}
 
 
-@router.post("/sign-in")
+@router.post("/sign-in", dependencies=[Depends(auth.first_in_header)])
 def sign_in(request: Request, response: Response, given: Credentials) -> dict[str, bool]:
-    auth.require_first(request, request.headers.get("X-CSRF-Token", ""))
     user = auth.sign_in(request, response, given.login, given.password)
-    return {"must_change": user.must_change}
+    return {"must_change": user is not None and user.must_change, "needs_code": user is None}
 
 
 @router.post("/sign-out", status_code=204)
@@ -91,13 +91,14 @@ def me(who: Annotated[SignedIn, Depends(auth.signed_in_or_changing)]) -> schemas
 
 @router.post("/me/password", status_code=204)
 def change_password(
-    request: Request, given: PasswordChange, who: Annotated[SignedIn, Depends(auth.signed_in_or_changing)]
+    request: Request,
+    response: Response,
+    given: PasswordChange,
+    who: Annotated[SignedIn, Depends(auth.signed_in_or_changing)],
 ) -> None:
-    desk = desk_of(request)
-    with desk.records.write() as session:
-        user = session.merge(who.user)
-        accounts.change_password(session, user, given.current, given.new, desk.clock())
-        accounts.end_sessions(session, user.id, keep=who.token_sha256)
+    """Change one's password. The session gets a new token and `csrf`, all others end."""
+    with desk_of(request).records.write() as session:
+        auth.change_password(request, response, session, who, given.current, given.new)
 
 
 @router.get("/lanes")
@@ -109,14 +110,13 @@ def lanes(request: Request, who: Who, region: region.Asked) -> dict[str, int]:
 
 @router.get("/queue")
 def listing(
-    request: Request, who: Who, region: region.Asked, lane: str = queue.ALL,
-    offset: Annotated[int, Query(ge=0)] = 0, limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> list[schemas.QueueRow]:  # fmt: skip
+    request: Request, who: Who, region: region.Asked, paged: Pages, lane: str = queue.ALL
+) -> list[schemas.QueueRow]:
     desk = desk_of(request)
     with desk.records.read() as session:
         at = desk.clock()
-        cases = queue.listing(session, who.person, lane, at, offset, limit, region)
-        return [schemas.QueueRow.of(case, desk.clocks, at) for case in cases]
+        cases = queue.listing(session, who.person, lane, at, paged.offset, paged.more, region)
+        return [schemas.QueueRow.of(case, desk.clocks, at) for case in paged.by_offset(cases)]
 
 
 @router.post("/lanes/{lane}/next")
@@ -236,8 +236,12 @@ class Asked(BaseModel):
 
 
 @router.get("/search")
-def search(request: Request, who: Who, asked: Annotated[Asked, Query()]) -> schemas.SearchAnswer:
+def search(
+    request: Request, response: Response, who: Who, asked: Annotated[Asked, Query()]
+) -> schemas.SearchAnswer:
     found = desk_of(request).engine.search(asked.question())
+    if found.next:
+        link_next(request, response, found.next)
     return schemas.SearchAnswer.model_validate(found)
 
 
@@ -277,7 +281,9 @@ def ask_for_picture(request: Request, who: Who, case_id: int) -> None:
         pictures.ask(session, who.person, case_id, desk.clock())
 
 
-@router.get("/cases/{case_id}/picture", response_class=Response)
+@router.get(
+    "/cases/{case_id}/picture", response_class=Response, responses={200: {"content": {"image/png": {}}}}
+)
 def picture(request: Request, who: Who, case_id: int) -> Response:
     """Give the latest picture of the page of a case's post; an event says that it was seen."""
     desk = desk_of(request)
@@ -329,20 +335,20 @@ def test_source(request: Request, who: Who, source_id: int) -> dict[str, object]
 
 
 @router.get("/runs")
-def runs(request: Request, who: Who) -> list[schemas.RunAnswer]:
+def runs(request: Request, who: Who, paged: Pages) -> list[schemas.RunAnswer]:
     with desk_of(request).records.read() as session:
-        return [schemas.RunAnswer.of(run) for run in views.runs(session, who.person)]
+        found = views.runs(session, who.person, paged.more, paged.before)
+        return [schemas.RunAnswer.of(run) for run in paged.by_id(found, lambda run: run.id)]
 
 
 @router.get("/audit")
 def audit_log(
-    request: Request, who: Who, actor: str = "", action: str = "", subject: str = "",
-    before: int | None = None, limit: Annotated[int, Query(ge=1, le=500)] = 50,
-) -> list[schemas.EventAnswer]:  # fmt: skip
+    request: Request, who: Who, paged: Pages, actor: str = "", action: str = "", subject: str = ""
+) -> list[schemas.EventAnswer]:
     wanted = views.EventFilter(actor, action, subject)
     with desk_of(request).records.read() as session:
-        found = views.events(session, who.person, wanted, before, limit)
-        return [schemas.EventAnswer.of(event) for event in found]
+        found = views.events(session, who.person, wanted, paged.before, paged.more)
+        return [schemas.EventAnswer.of(event) for event in paged.by_id(found, lambda event: event.id)]
 
 
 @router.get("/audit/verify")
@@ -352,11 +358,7 @@ def verify(request: Request, who: Who) -> schemas.VerdictAnswer:
 
 
 @router.get("/captures/{capture_id}")
-def capture(request: Request, who: Who, capture_id: int) -> dict[str, object]:
+def capture(request: Request, who: Who, capture_id: int) -> schemas.CaptureAnswer:
     """Give a capture's record; an event says that it was looked at."""
     with desk_of(request).records.write() as session:
-        found = views.capture(session, who.person, capture_id)
-        return {
-            "id": found.id, "url": found.url, "at": found.at, "status": found.status, "sha256": found.sha256,
-            "warc": found.warc, "offset": found.offset, "length": found.length,
-        }  # fmt: skip
+        return schemas.CaptureAnswer.model_validate(views.capture(session, who.person, capture_id))

@@ -311,6 +311,17 @@ class EventAnswer(Plain):
         return cls.model_validate(event)
 
 
+class CaptureAnswer(Plain):
+    id: int
+    url: str
+    at: datetime
+    status: int | None
+    sha256: str
+    warc: str
+    offset: int
+    length: int
+
+
 class VerdictAnswer(Plain):
     ok: bool
     count: int

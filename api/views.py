@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload
 
+from review.access import visible
 from review.errors import NoSuchCase, ReviewError
 from review.permissions import Action, Person, require
 from search.engine import Hit, Probe, SearchEngine
@@ -32,7 +33,9 @@ def similar(session: Session, person: Person, engine: SearchEngine, case_id: int
     """Return up to five posts like the one of a case, copies apart; raises `NoSuchCase`, `SearchError`."""
     require(person, Action.READ)
     row = session.execute(
-        select(Post.text, Post.cluster_id).join(Case, Case.post_id == Post.id).where(Case.id == case_id)
+        select(Post.text, Post.cluster_id)
+        .join(Case, Case.post_id == Post.id)
+        .where(Case.id == case_id, visible(person))
     ).first()
     if row is None:
         raise NoSuchCase(case=case_id)
@@ -41,12 +44,11 @@ def similar(session: Session, person: Person, engine: SearchEngine, case_id: int
     return [Similar(hit, known.get(hit.post_id)) for hit in hits]
 
 
-def runs(session: Session, person: Person, limit: int = 50) -> Sequence[Run]:
-    """Return the latest runs with their sources."""
+def runs(session: Session, person: Person, limit: int = 50, before: int | None = None) -> Sequence[Run]:
+    """Return the latest runs with their sources, those with an id under `before`."""
     require(person, Action.READ)
-    return session.scalars(
-        select(Run).options(joinedload(Run.source)).order_by(Run.id.desc()).limit(limit)
-    ).all()
+    query = select(Run).options(joinedload(Run.source)).order_by(Run.id.desc()).limit(limit)
+    return session.scalars(query if before is None else query.where(Run.id < before)).all()
 
 
 @dataclass(frozen=True)

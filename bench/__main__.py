@@ -26,6 +26,7 @@ MODULES = {
     "sizes": "bench.sizes",
     "desk": "bench.desk",
     "bundle": "bench.bundle",
+    "load": "bench.load",
 }
 NAMES = tuple(MODULES)
 TABLE = Path(__file__).parent.parent / "docs" / "benchmarks.md"

@@ -1,8 +1,7 @@
 """Reports over 100,000 posts in half a year: the weekly report with its papers, trends and the dashboard.
 
 The posts have labels, claims, places, cases and decisions as a busy installation has them, put in without a
-model. The reference counts the same week by reading its rows into Python, as a report without aggregates in the
-database would.
+model. The reference counts the same weeks by reading their rows, as without aggregates in the database.
 """
 
 from __future__ import annotations
@@ -125,8 +124,8 @@ def fill(records: Records, number: int = POSTS, seed: int = 1) -> None:
         session.flush()
         session.add(
             Capture(
-                source_id=1, url="file:///bench", at=NOW, media_type="x", sha256="0" * 64, warc="bench", offset=0,
-                length=1,
+                source_id=1, url="file:///bench", at=NOW, media_type="x", sha256="0" * 64, warc="bench",
+                offset=0, length=1,
             )
         )  # fmt: skip
     clusters = _clusters(choose, number, known)
@@ -187,9 +186,11 @@ def _put(session: Session, choose: random.Random, page: list[dict[str, Any]], ma
             )
             rows[Post].append(
                 {
-                    "id": made, "key": f"k{made}", "source_id": 1 + (number + copy * 7) % _SOURCES, "capture_id": 1,
-                    "kind": "forum", "text": text, "content_hash": f"{number:064d}", "first_seen_at": seen,
-                    "last_seen_at": seen, "cluster_id": number, "assessment_id": made, "language": "vi", "title": "",
+                    "id": made, "key": f"k{made}", "source_id": 1 + (number + copy * 7) % _SOURCES,
+                    "capture_id": 1, "kind": "forum", "text": text, "content_hash": f"{number:064d}",
+                    "first_seen_at": seen,
+                    "last_seen_at": seen, "cluster_id": number, "assessment_id": made, "language": "vi",
+                    "title": "",
                     "quotes": [], "version": 1, "facts": {},
                 }
             )  # fmt: skip
@@ -212,9 +213,9 @@ def _put(session: Session, choose: random.Random, page: list[dict[str, Any]], ma
                 )
         if one["flagged"] or one["uncertain"]:
             _review(choose, rows, number, made, one, at)
-    for kind in rows:
-        if rows[kind]:
-            session.execute(insert(kind), rows[kind])
+    for kind, put in rows.items():
+        if put:
+            session.execute(insert(kind), put)
     return made
 
 
@@ -240,7 +241,7 @@ def _review(
         outcome = choose.choices(("correct", "report", "dismiss", "protected"), (42, 18, 36, 4))[0]
         rows[Decision].append(
             {
-                "case_id": number, "case_version": 1, "user_id": 1, "outcome": outcome, "reason": "", "policy": "p",
-                "correction": "", "snapshot": {}, "snapshot_sha256": "0" * 64, "at": at + took,
+                "case_id": number, "case_version": 1, "user_id": 1, "outcome": outcome, "reason": "",
+                "policy": "p", "correction": "", "snapshot": {}, "snapshot_sha256": "0" * 64, "at": at + took,
             }
         )  # fmt: skip

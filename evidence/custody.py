@@ -15,6 +15,7 @@ GENESIS = "0" * 64
 _WHAT = {
     "post.rendered": "collected",
     "picture.read": "viewed",
+    "bundle.viewed": "viewed",
     "capture.read": "viewed",
     "case.leased": "viewed",
     "case.decided": "decided",

@@ -156,7 +156,7 @@ def complete(records: Records, folder: Path) -> None:
         ).all()
     by_bundle: dict[tuple[int, str], dict[str, bytes]] = {}
     for bundle_id, name, place, token in rows:
-        by_bundle.setdefault((bundle_id, name), {})[name_of(place)] = token
+        by_bundle.setdefault((bundle_id, name), {})[name_of(place)] = token or b""
     for (bundle_id, name), tokens in by_bundle.items():
         path = folder / name
         if path.exists() and put_stamps(path, tokens):

@@ -78,7 +78,7 @@ def visible(document: str) -> str:
     if not document.strip():
         return ""
     try:
-        root = lxml.html.document_fromstring(document.encode("utf-8", "replace"), parser=_parser())
+        root: Any = lxml.html.document_fromstring(document.encode("utf-8", "replace"), parser=_parser())
     except (lxml.etree.ParserError, ValueError):
         return document
     for element in root.xpath("//script | //style | //comment()"):

@@ -35,7 +35,7 @@ class Place:
         try:
             token = pkcs11.lib(self.module).get_token(token_label=self.token)
             with token.open(user_pin=self.pin) as session:
-                key = session.get_key(object_class=ObjectClass.PRIVATE_KEY, label=self.label)
+                key: Any = session.get_key(object_class=ObjectClass.PRIVATE_KEY, label=self.label)
                 return bytes(key.sign(content, mechanism=mechanism))
         except (pkcs11.PKCS11Error, RuntimeError) as error:
             why = str(error) or type(error).__name__

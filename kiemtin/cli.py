@@ -21,6 +21,7 @@ from kiemtin.commands import (
     reports,
     service,
     sources,
+    tokens,
     trust,
     upkeep,
 )
@@ -52,6 +53,7 @@ policy.register(app)
 reports.register(app)
 delivery.register(app)
 bundle.register(app)
+tokens.register(app)
 
 
 def main() -> None:

@@ -23,8 +23,10 @@ from kiemtin.demo_authority import Authority, authority
 from kiemtin.house import House
 from kiemtin.screen import say, say_error
 from kiemtin.settings import Settings
+from kiemtin.work.station import Resting
 from review import proposal, referral, second_review
 from review.permissions import Person
+from store import tasks
 from store.tables import Assessment, Case, Post
 from store.vocabulary import MilderMeans, Outcome, Role, TaskKind
 
@@ -40,8 +42,7 @@ def main(target: Path) -> None:
         with own.serving() as tsa:
             house = House(_settings(folder, own, tsa))
             house.prepare()
-            _read_sample(house)
-            number = _refer(house)
+            number = _read_sample(house)
             lan = _account(house, "lan", "Lan", Role.LIAISON)
             _mask(house, lan, number)
             line = bundles.export(house.records, lan, number, house.shelf(), _now)
@@ -63,47 +64,69 @@ def _settings(folder: Path, own: Authority, tsa: str) -> Settings:
         bundle_tsa=tsa,
         bundle_tsa_ca=own.of("root.pem"),
         liaison_cert=own.of("liaison.pem"),
+        crawl_private=_HERE,
     )
 
 
-def _read_sample(house: House) -> None:
+def _read_sample(house: House) -> int:
+    """Crawl and judge the sample site, refer one case of it; return the number of the referral."""
     site = sample_site.serve(_HERE, 0)
     try:
         entries = source_list.parse(sample_site.sources(site.url))
         crawl(house.records, house.archive(), house.keys, entries, opened=(_HERE,))
         house.crew((TaskKind.SCORE,)).until_idle()
+        hoa = _account(house, "hoa", "Nguyễn Hoa", Role.REVIEWER)
+        case_id, post_id = _gravest(house, hoa)
+        _picture(house, post_id)
+        return _refer(house, hoa, case_id)
     finally:
         site.stop()
 
 
-def _refer(house: House) -> int:
-    """Let one person propose the gravest case that may be referred, another approve it; return its number."""
-    hoa = _account(house, "hoa", "Nguyễn Hoa", Role.REVIEWER)
-    tam = _account(house, "tam", "Lê Tâm", Role.LEAD)
-    with house.records.write() as session:
+def _gravest(house: House, who: Person) -> tuple[int, int]:
+    """Return the gravest case that may be referred, and its post."""
+    with house.records.read() as session:
         found = session.execute(
-            select(Case, Assessment)
+            select(Case.id, Case.post_id)
             .join(Post, Post.id == Case.post_id)
             .join(Assessment, Assessment.id == Post.assessment_id)
             .where(Assessment.referable)
             .order_by(Case.priority.desc(), Case.id)
         ).all()
-        free = ((*row, proposal.possible(session, hoa, row[0].id).rules) for row in found)
-        case, assessment, allowed = next((row for row in free if row[2]), (None, None, ()))
-        if case is None or assessment is None:
-            raise BundleError("Trang mẫu không có ca nào được phép chuyển theo mô hình và chính sách này.")
-        said = proposal.Proposal(allowed[0].rule, allowed[0].bases[0], _WHY, [MilderMeans.PLATFORM_REPORT])
-        made = proposal.propose(session, hoa, case.id, case.version, case.content_hash, said, _now())
-        number, harms = made.id, sorted(allowed[0].harms)
+        for case_id, post_id in found:
+            if proposal.possible(session, who, case_id).rules:
+                return case_id, post_id
+    raise BundleError("Trang mẫu không có ca nào được phép chuyển theo mô hình và chính sách này.")
+
+
+def _picture(house: House, post_id: int) -> None:
+    """Take the picture of the page where there is a browser; a bundle without one says so."""
+    with house.records.write() as session:
+        tasks.owe_render(session, post_id, _now())
+    try:
+        house.browser()
+        house.crew((TaskKind.RENDER,)).until_idle()
+    except Resting as error:
+        say(f"Không chụp trang: {error}")
+
+
+def _refer(house: House, hoa: Person, case_id: int) -> int:
+    """Let one person propose, another look blind and approve; return the number of the referral."""
+    tam = _account(house, "tam", "Lê Tâm", Role.LEAD)
+    with house.records.write() as session:
+        rule = proposal.possible(session, hoa, case_id).rules[0]
+        case = session.get_one(Case, case_id)
+        said = proposal.Proposal(rule.rule, rule.bases[0], _WHY, [MilderMeans.PLATFORM_REPORT])
+        made = proposal.propose(session, hoa, case_id, case.version, case.content_hash, said, _now())
     with house.records.write() as session:
         review = second_review.waiting(session, tam)[0]
         second_review.answer(
-            session, tam, review.id, Outcome.REPORT, assessment.act, harms,
-            "Có tài khoản và lời giục chuyển tiền.",            review.content_hash, _now(),
+            session, tam, review.id, Outcome.REPORT, "ad", sorted(rule.harms),
+            "Có lời giục và nơi nhận tiền.", review.content_hash, _now(),
         )  # fmt: skip
     with house.records.write() as session:
-        referral.approve(session, tam, number, made.evidence_sha256, made.policy, _now())
-    return number
+        referral.approve(session, tam, made.id, made.evidence_sha256, made.policy, _now())
+    return made.id
 
 
 def _mask(house: House, who: Person, number: int) -> None:

@@ -102,15 +102,8 @@ class House:
         from kiemtin.work.weekly_draft import WeeklyDraft
 
         stations = [self._station(kind) for kind in dict.fromkeys(queues)]
-        return Crew(
-            self.records,
-            stations,
-            [
-                Alerts(self.records, self.desk).check,
-                self._draw,
-                WeeklyDraft(self.records, self.settings.telling),
-            ],
-        )
+        draft = WeeklyDraft(self.records, self.settings.telling)
+        return Crew(self.records, stations, [Alerts(self.records, self.desk).check, self._draw, draft])
 
     def _draw(self, at: datetime) -> None:
         """Draw which decided cases are reviewed a second time."""
@@ -187,6 +180,8 @@ class House:
             clocks=self.settings.clocks,
             severe_in_a_row=self.settings.severe_in_a_row,
             telling=self.settings.telling,
+            sign_in=self.settings.sign_in(self.keys),
+            a_minute=self.settings.requests_a_minute,
             shelf=self.shelf() if self.settings.bundle_cert else None,
         )
 

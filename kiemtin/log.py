@@ -50,6 +50,11 @@ def configure(settings: Settings) -> None:
         "alembic.runtime.plugins",
         "apscheduler",
         "uvicorn.access",
+        # Which address a provider is asked at, and with what, is no matter of the log.
+        "authlib",
+        "httpx2",
+        "httpcore",
+        "httpcore2",
         "trafilatura",
         "htmldate",
     ):

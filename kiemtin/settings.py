@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from store.records import with_password
-from store.vocabulary import SourceKind
+from store.vocabulary import Role, SourceKind
 
 if TYPE_CHECKING:
+    from api.sign_in_rules import Rules
     from classifier.encoder.runtime import Serving
     from reports.telling import Telling
     from review.sla import Clocks
+    from store.keys import Keys
 
 _SECRETS = "/run/secrets"
 
@@ -69,12 +73,41 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Cổng máy chủ nghe; 0 là một cổng trống.")
     demo_port: int = Field(8377, ge=0, le=65535, description="Cổng của trang mẫu.")
     secure_cookies: bool = Field(False, description="Chỉ gửi cookie qua HTTPS; bật khi có proxy TLS ở trước.")
+    trusted_proxies: str = Field(
+        "",
+        description="Proxy được tin về địa chỉ trình duyệt và TLS, cách nhau bằng dấu phẩy, như 127.0.0.1 hay"
+        " 10.0.0.0/24; trống là không proxy nào.",
+    )
+    session_idle_minutes: int = Field(
+        480, ge=5, le=10080, description="Bao nhiêu phút không dùng thì phiên đăng nhập kết thúc."
+    )
+    session_hours: int = Field(168, ge=1, le=720, description="Phiên đăng nhập dài nhất bao nhiêu giờ.")
+    second_factor_roles: str = Field(
+        "",
+        description="Vai trò bắt buộc xác thực hai bước, cách nhau bằng dấu phẩy, như admin,lead,liaison.",
+    )
+    oidc_issuer: str = Field("", description="Địa chỉ nhà cung cấp OpenID Connect; trống là không dùng.")
+    oidc_client_id: str = Field("", description="Mã ứng dụng đã đăng ký với nhà cung cấp.")
+    oidc_client_secret: SecretStr = Field(SecretStr(""), description="Khóa bí mật của ứng dụng đó.")
+    oidc_name: str = Field("OpenID Connect", description="Tên nhà cung cấp ghi trên nút đăng nhập.")
+    oidc_login_claim: str = Field(
+        "preferred_username", description="Thông tin (claim) cho biết tên của một người ở nhà cung cấp."
+    )
+    oidc_role_claim: str = Field("groups", description="Thông tin (claim) cho biết nhóm của một người.")
+    oidc_roles: str = Field(
+        "",
+        description="Nhóm nào là vai trò nào, như kiemtin-lead=lead,kiemtin=reviewer; nhóm đứng trước được"
+        " lấy trước; trống là vai trò đặt ở đây.",
+    )
     metrics_token: SecretStr = Field(
         SecretStr(""), description="Mã để đọc /metrics từ máy khác; trống là chỉ máy này."
     )
     traces_url: str = Field(
         "",
         description="Nơi nhận vết OpenTelemetry (OTLP/HTTP), như http://127.0.0.1:4318; trống là không gửi.",
+    )
+    requests_a_minute: int = Field(
+        1200, ge=1, description="Mỗi phiên đăng nhập hay mã truy cập được gọi bao nhiêu lần một phút."
     )
     contact: str = Field("", description="Cách liên hệ ghi trong User-Agent khi thu thập.")
     youtube_key: SecretStr = Field(SecretStr(""), description="Khóa YouTube Data API, cho nguồn youtube.")
@@ -222,6 +255,59 @@ class Settings(BaseSettings):
         """The clock of each lane."""
         return _clocks(self.sla_hours)
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, value: str) -> str:
+        for one in _parts(value):
+            ip_network(one)
+        return value
+
+    @field_validator("second_factor_roles")
+    @classmethod
+    def _known_roles(cls, value: str) -> str:
+        _roles(value)
+        return value
+
+    @field_validator("oidc_roles")
+    @classmethod
+    def _known_map(cls, value: str) -> str:
+        _role_map(value)
+        return value
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _safe_issuer(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and not (
+            parts.scheme == "https"
+            or (parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost"})
+        ):
+            raise ValueError("phải bắt đầu bằng https://")
+        return value
+
+    @model_validator(mode="after")
+    def _whole_provider(self) -> Settings:
+        if self.oidc_issuer and not self.oidc_client_id:
+            raise ValueError("KIEMTIN_OIDC_ISSUER cần có KIEMTIN_OIDC_CLIENT_ID")
+        return self
+
+    def sign_in(self, keys: Keys) -> Rules:
+        """How people sign in; `keys` seal their second factors."""
+        from api.sign_in_rules import Provider, Rules
+
+        provider = Provider(
+            self.oidc_issuer, self.oidc_client_id, self.oidc_client_secret.get_secret_value(), self.oidc_name,
+            self.oidc_login_claim, self.oidc_role_claim, _role_map(self.oidc_roles),
+        )  # fmt: skip
+        return Rules(
+            idle=timedelta(minutes=self.session_idle_minutes),
+            longest=timedelta(hours=self.session_hours),
+            need_code=_roles(self.second_factor_roles),
+            keys=keys,
+            provider=provider if self.oidc_issuer else None,
+            proxies=_parts(self.trusted_proxies),
+        )
+
     @property
     def serving(self) -> Serving:
         """How the model is run."""
@@ -311,6 +397,20 @@ def _clocks(value: str) -> Clocks:
     return Clocks(otherwise, lanes)
 
 
+def _roles(value: str) -> frozenset[Role]:
+    try:
+        return frozenset(Role(one) for one in _parts(value))
+    except ValueError as error:
+        raise ValueError(f"chỉ có các vai trò {', '.join(Role)}") from error
+
+
+def _role_map(value: str) -> tuple[tuple[str, Role], ...]:
+    pairs = [one.partition("=") for one in _parts(value)]
+    if wrong := [name for name, _, role in pairs if not name.strip() or role.strip() not in set(Role)]:
+        raise ValueError(f"{', '.join(wrong)}: viết NHÓM=VAI_TRÒ, vai trò là {', '.join(Role)}")
+    return tuple((name.strip(), Role(role.strip())) for name, _, role in pairs)
+
+
 def _codes(value: str) -> tuple[str, ...]:
     if not value.strip():
         return ()
@@ -327,5 +427,8 @@ def load() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        lines = [f"KIEMTIN_{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors()]
+        lines = [
+            f"KIEMTIN_{str(item['loc'][0]).upper()}: {item['msg']}" if item["loc"] else item["msg"]
+            for item in error.errors()
+        ]
         raise SettingsError("Thiết lập sai:\n" + "\n".join(lines)) from error

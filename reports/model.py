@@ -123,7 +123,7 @@ class Quality(BaseModel):
     """How well it was done. `false_flags` is of protected speech, `wrong_flags` of flagged posts.
 
     `turned` are cases decided again otherwise than before. `kappa` is of two readers who knew nothing of each
-    other; None where no case was read twice.
+    other. Of complaints, those typed in, and how many led to another decision.
     """
 
     false_flags: Estimate
@@ -131,8 +131,8 @@ class Quality(BaseModel):
     wrong_flags: Estimate
     kappa: Estimate
     turned: Change
-    complaints: Change | None = None
-    complaints_upheld: Count = None
+    complaints: Change
+    complaints_changed: Count
 
 
 class SourceLine(BaseModel):

@@ -75,8 +75,8 @@ def outside(weekly: Weekly) -> Weekly:
                         for name in ("false_flags", "false_flags_before", "wrong_flags")
                     },
                     "turned": _change(quality.turned),
-                    "complaints": _change(quality.complaints) if quality.complaints else None,
-                    "complaints_upheld": _count(quality.complaints_upheld),
+                    "complaints": _change(quality.complaints),
+                    "complaints_changed": _count(quality.complaints_changed),
                 }
             ),
             "sources": [],

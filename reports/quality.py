@@ -11,19 +11,27 @@ from reports.estimates import Estimate
 from reports.model import Change, Quality
 from reports.periods import Period
 from reports.work_done import standing
+from store.complaint_tables import Complaint
 from store.second_review_tables import SecondReview
 from store.tables import Assessment, Case, Decision, Post
-from store.vocabulary import Outcome, SecondReviewWhy
+from store.vocabulary import ComplaintState, Outcome, SecondReviewWhy
 
 
 def quality(session: Session, now: Period, before: Period) -> Quality:
     """Return the figures of a period, and of the one before where they are compared."""
+    changed = session.scalar(
+        select(func.count())
+        .select_from(Complaint)
+        .where(Complaint.state == ComplaintState.CHANGED, within(Complaint.closed_at, now))
+    )
     return Quality(
         false_flags=false_flags(session, now),
         false_flags_before=false_flags(session, before),
         wrong_flags=estimates.share(*_decided(session, now)),
         kappa=kappa(session, now),
         turned=_turned(session, [before, now]),
+        complaints=_complaints(session, [before, now]),
+        complaints_changed=changed or 0,
     )
 
 
@@ -49,6 +57,15 @@ def _decided(session: Session, period: Period) -> tuple[int, int]:
         .where(standing(), within(Decision.at, period), ~Case.uncertain)
     ).one()
     return row[0], row[1]
+
+
+def _complaints(session: Session, two: list[Period]) -> Change:
+    number = numbered(Complaint.typed_at, two)
+    rows = session.execute(
+        select(number, func.count()).where(within(Complaint.typed_at, spanning(two))).group_by(number)
+    )
+    found = {row[0]: row[1] for row in rows}
+    return Change(now=found.get(1, 0), before=found.get(0, 0))
 
 
 def _turned(session: Session, two: list[Period]) -> Change:

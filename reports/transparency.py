@@ -50,6 +50,8 @@ class Transparency(BaseModel):
     false_flags: Estimate
     kappa: Estimate
     turned: Count
+    complaints: Count
+    complaints_changed: Count
     corrections: int
     logged: list[Line]
 
@@ -83,7 +85,8 @@ def build(session: Session, quarter: Period, at: datetime) -> Transparency:
         outcomes=_told({one.outcome: one.now or 0 for one in work.outcomes}, decided),
         referrals=_told({one.outcome: one.now or 0 for one in work.referrals if one.now}),
         false_flags=measured.false_flags.model_copy(update={"found": None}), kappa=measured.kappa,
-        turned=masked(measured.turned.now or 0), corrections=work.corrections_public,
+        turned=masked(measured.turned.now or 0), complaints=masked(measured.complaints.now or 0),
+        complaints_changed=masked(measured.complaints_changed or 0), corrections=work.corrections_public,
         logged=_told({key: logged.get(key, 0) for key in _LOGGED}),
     )  # fmt: skip
 
@@ -151,6 +154,8 @@ def _blocks(data: Transparency) -> Iterator[Block]:
             f"Phát ngôn được bảo vệ bị gắn cờ nhầm: **{interval(data.false_flags)}**.",
             f"Hai người duyệt độc lập đồng ý với nhau (kappa): {plain_interval(data.kappa)}.",
             f"Quyết định bị xét lại và đổi khác: {count(data.turned)}.",
+            f"Khiếu nại và yêu cầu đính chính: {count(data.complaints)}; quyết định đổi theo:"
+            f" {count(data.complaints_changed)}.",
         )
     )
     yield Heading("Ca theo tác hại, bài theo hành vi lời nói")
@@ -182,7 +187,16 @@ def to_csv(data: Transparency) -> str:
     writer = csv.writer(kept, lineterminator="\n")
     writer.writerow(("part", "key", "number"))
     said = lambda number: "<5" if number is None else number  # noqa: E731
-    for name in ("posts", "flagged", "protected", "decided", "turned", "corrections"):
+    for name in (
+        "posts",
+        "flagged",
+        "protected",
+        "decided",
+        "turned",
+        "complaints",
+        "complaints_changed",
+        "corrections",
+    ):
         writer.writerow(("total", name, said(getattr(data, name))))
     for part in ("harms", "acts", "outcomes", "referrals", "logged"):
         for line in getattr(data, part):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from reports import charts
 from reports.blocks import Block, Bullets, Document, Figure, Figures, Heading, Key, Para, Picture, Table
 from reports.findings import findings
-from reports.model import Change, ClaimLine, OutcomeLine, Weekly
+from reports.model import Burst, Change, ClaimLine, OutcomeLine, Weekly
 from reports.periods import named
 from reports.words import KINDS as SOURCE_KINDS
 from reports.words import (
@@ -108,14 +108,15 @@ def _bursts(weekly: Weekly) -> Iterator[Block]:
             yield Para("Không có nhóm bài mới nào lan nhanh bất thường ngoài các tuyên bố đã kiểm chứng.")
         return
     yield Para("**Đang nổi lên, chưa ai kiểm chứng:**")
-    yield Bullets(
-        tuple(
-            f"{f'Ca {one.case_id}' if one.case_id else f'Nhóm {one.cluster_id}'} ({label(one.harm).lower() if one.case_id else 'không bị gắn cờ'}):"
-            f" {count(one.posts)} bài ở {count(one.sources)} nguồn,"
-            f" bình thường khoảng {decimal(one.expected)}."
-            for one in weekly.bursts[:2]
-        )
-    )
+    yield Bullets(tuple(map(_burst, weekly.bursts[:2])))
+
+
+def _burst(one: Burst) -> str:
+    who = f"Nhóm {one.cluster_id}, không bị gắn cờ"
+    if one.case_id:
+        who = f"Ca {one.case_id} ({label(one.harm).lower()})"
+    spread = f"{count(one.posts)} bài ở {count(one.sources)} nguồn"
+    return f"{who}: {spread}, bình thường khoảng {decimal(one.expected)}."
 
 
 def _work(weekly: Weekly) -> Iterator[Block]:
@@ -182,12 +183,10 @@ def _quality(weekly: Weekly) -> Iterator[Block]:
         f"Quyết định bị xét lại và đổi khác: {count(quality.turned.now)} (tuần trước"
         f" {count(quality.turned.before)}).",
     ]
-    if quality.complaints is not None:
-        told.append(
-            f"Khiếu nại và yêu cầu đính chính nhận được: {count(quality.complaints.now)}; quyết"
-            " định phải đổi theo:"
-            f" {count(quality.complaints_upheld)}."
-        )
+    told.append(
+        f"Khiếu nại và yêu cầu đính chính nhận được: {count(quality.complaints.now)};"
+        f" quyết định đổi theo khiếu nại: {count(quality.complaints_changed)}."
+    )
     yield Bullets(tuple(told))
 
 

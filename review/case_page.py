@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from review import blind, history, notes
 from review import copies as copies_of
+from review.access import visible
 from review.copies import Variant
 from review.errors import NoSuchCase
 from review.history import Moment
@@ -78,7 +79,7 @@ def load(session: Session, person: Person, case_id: int) -> CasePage:
     require(person, Action.READ)
     case = session.scalar(
         select(Case)
-        .where(Case.id == case_id)
+        .where(Case.id == case_id, visible(person))
         .options(
             joinedload(Case.lease_user),
             joinedload(Case.post).joinedload(Post.source),

@@ -23,6 +23,10 @@ class NoSuchCase(ReviewError):
     template = "Không có ca {case}."
 
 
+class NoSuchLane(ReviewError):
+    template = "Không có làn {lane}."
+
+
 class IllegalMove(ReviewError):
     template = "Không thể chuyển từ {current} sang {target}."
 

@@ -13,6 +13,7 @@ class Action(StrEnum):
     READ = "read"
     REVIEW = "review"
     LEAD = "lead"
+    KEEP_CLAIMS = "keep claims"
     AUDIT = "audit"
     EXPORT = "export"
     ADMINISTER = "administer"
@@ -21,19 +22,22 @@ class Action(StrEnum):
 # An admin may review so that an installation of one person works; a referral still needs two persons.
 MAY: dict[Role, frozenset[Action]] = {
     Role.REVIEWER: frozenset({Action.READ, Action.REVIEW}),
-    Role.LEAD: frozenset({Action.READ, Action.REVIEW, Action.LEAD, Action.AUDIT}),
+    Role.LEAD: frozenset({Action.READ, Action.REVIEW, Action.LEAD, Action.KEEP_CLAIMS, Action.AUDIT}),
     Role.LIAISON: frozenset({Action.READ, Action.EXPORT}),
     Role.AUDITOR: frozenset({Action.READ, Action.AUDIT}),
     Role.ADMIN: frozenset(Action),
 }
+# What a program may do in a person's name: no step of a case or a referral, ever.
+AUTOMATIC = frozenset({Action.READ, Action.AUDIT, Action.KEEP_CLAIMS})
 
 
 @dataclass(frozen=True)
 class Person:
-    """Who acts: the id and role of a signed-in user."""
+    """Who acts: the id and role of a signed-in user; `automatic` where a program acts in their name."""
 
     id: int
     role: Role
+    automatic: bool = False
 
     @property
     def actor(self) -> str:
@@ -43,7 +47,7 @@ class Person:
 
 def may(person: Person, action: Action) -> bool:
     """Say whether `person` may do `action`."""
-    return action in MAY[person.role]
+    return action in MAY[person.role] and (not person.automatic or action in AUTOMATIC)
 
 
 def require(person: Person, action: Action) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from review import aside
+from review.access import visible
 from review.case import change_state, get, record
 from review.errors import CaseTaken, KeptForAnother, LeaseLost, ReasonNeeded
 from review.lanes import (
@@ -117,7 +118,7 @@ def lease(session: Session, person: Person, case_id: int, at: datetime) -> Lease
     token = secrets.token_urlsafe(24)
     taken = session.execute(
         update(Case)
-        .where(Case.id == case_id, _free(at))
+        .where(Case.id == case_id, _free(at), visible(person))
         .values(state=CaseState.LEASED, lease_user_id=person.id, lease_token=token, lease_until=at + LEASE)
         .returning(Case.id)
     ).first()

@@ -16,11 +16,13 @@ from starlette.types import Scope
 
 from api import problems
 from api.app import create_api
-from api.auth import MustChangePassword, NotSignedIn
+from api.auth import MustAddFactor, MustChangePassword, NotSignedIn
 from api.desk import Desk
 from review.errors import ReviewError
+from review_ui.i18n import translations
 from review_ui.page import page, say
 from review_ui.pages import (
+    account,
     bundles,
     case_parts,
     cases,
@@ -37,6 +39,8 @@ from review_ui.pages import (
     referrals,
     reports,
     second_reviews,
+    sign_in,
+    tokens,
     triage,
     work,
 )
@@ -61,6 +65,9 @@ _PAGES = (
     corrections,
     public,
     bundles,
+    tokens,
+    account,
+    sign_in,
 )
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
@@ -78,6 +85,7 @@ class Lasting(StaticFiles):
 def create_app(desk: Desk) -> FastAPI:
     """Return the whole application: pages, JSON API, health and metrics."""
     app = create_api(desk)
+    app.state.translate = lambda language, text: translations(language).gettext(text)
     for module in _PAGES:
         app.include_router(module.router, include_in_schema=False)
     app.mount("/static", Lasting(directory=Path(str(files("review_ui") / "static"))))
@@ -99,6 +107,8 @@ def _page_or(as_problem: Handler) -> Handler:
             return _lead(request, f"/sign-in?{urlencode({'next': _wanted(request)})}")
         if isinstance(error, MustChangePassword):
             return _lead(request, "/password")
+        if isinstance(error, MustAddFactor):
+            return _lead(request, "/second-factor")
         status, words = _words(request, error)
         return page(request, "error.html", status=status, code=status, words=words)
 

@@ -11,8 +11,10 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from fastapi import Request
 
+from api import words
+
 LANGUAGES = {"vi": "Tiếng Việt", "en": "English"}
-COOKIE = "kiemtin_language"
+COOKIE = words.COOKIE
 
 
 def language_of(request: Request) -> str:

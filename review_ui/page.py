@@ -15,6 +15,7 @@ import models
 from api.auth import SignedIn, desk_of
 from classifier.places import provinces
 from review import drafts, priority
+from review.access import UNCERTAIN
 from review.permissions import Action, may
 from review_ui import reasons, render
 from review_ui.i18n import LANGUAGES, language_of, translations
@@ -48,6 +49,7 @@ def environment(language: str) -> Environment:
         "local": render.local,
         "count": render.count,
         "label": lambda key: models.labels().name(key, language),
+        "lane": lambda key: say(_WORDS[key]) if key == UNCERTAIN else models.labels().name(key, language),
         "word": lambda key: say(_WORDS[key]) if key in _WORDS else key,
         "province": lambda code: provinces().get(code, code),
         "spark": render.spark,
@@ -145,6 +147,9 @@ _WORDS = {
     "liaison": _n("Cán bộ đầu mối"),
     "auditor": _n("Kiểm toán"),
     "admin": _n("Quản trị"),
+    "password": _n("mật khẩu"),
+    "code": _n("mật khẩu và mã"),
+    "oidc": _n("hệ thống khác"),
     "opened": _n("mở ca"),
     "released": _n("trả lại hàng đợi"),
     "expired": _n("hết giờ giữ"),

@@ -31,6 +31,7 @@ class Keys:
         self._pseudonym = _derive(secret, b"kiemtin author pseudonym v1")
         self._lots = _derive(secret, b"kiemtin lots v1")
         self._handles = Fernet(base64.urlsafe_b64encode(_derive(secret, b"kiemtin author handle v1")))
+        self._factors = Fernet(base64.urlsafe_b64encode(_derive(secret, b"kiemtin second factor v1")))
 
     @classmethod
     def load(cls, path: Path) -> Keys:
@@ -70,6 +71,14 @@ class Keys:
     def webhook(self, url: str) -> bytes:
         """Return the 32 bytes that messages to `url` are signed with; each address has its own."""
         return _derive(self._secret, b"kiemtin webhook v1 " + url.encode())
+
+    def seal_factor(self, secret: str) -> bytes:
+        """Return the secret of somebody's second factor encrypted, with a key of its own purpose."""
+        return self._factors.encrypt(secret.encode())
+
+    def open_factor(self, sealed: bytes) -> str:
+        """Return what `seal_factor` was given; raises `cryptography.fernet.InvalidToken` with another key."""
+        return self._factors.decrypt(sealed).decode()
 
     def fits(self, sealed: bytes) -> bool:
         """Say whether this is the key that sealed a handle; the handle is not given."""

@@ -22,12 +22,14 @@ from store import (
     complaint_tables,  # noqa: F401
     delivery_tables,  # noqa: F401
     outbox,
+    people_tables,  # noqa: F401
     place_tables,  # noqa: F401 whoever opens the records knows all their tables
     policy_tables,  # noqa: F401
     quality_tables,  # noqa: F401
     queue_tables,  # noqa: F401
     report_tables,  # noqa: F401
     second_review_tables,  # noqa: F401
+    token_tables,  # noqa: F401
 )
 
 # WAL lets readers read while one writer writes; FULL makes a commit survive a power cut (sqlite.org/pragma).

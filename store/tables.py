@@ -256,13 +256,15 @@ class User(Base):
     password_hash: Mapped[str]
     must_change: Mapped[bool] = mapped_column(default=False)
     active: Mapped[bool] = mapped_column(default=True)
-    failures: Mapped[int] = mapped_column(default=0)
-    locked_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
 
 class UserSession(Base):
-    """A signed-in browser: only the SHA-256 of its token is kept."""
+    """A signed-in browser: only the SHA-256 of its token is kept.
+
+    `address` and `agent` are what a person knows their browser by; `how` is a
+    `store.people_tables.SignInBy`.
+    """
 
     __tablename__ = "session"
 
@@ -272,6 +274,9 @@ class UserSession(Base):
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+    address: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    agent: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    how: Mapped[str] = mapped_column(String(8), default="password", server_default="password")
 
     user: Mapped[User] = relationship()
 

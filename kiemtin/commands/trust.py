@@ -62,15 +62,23 @@ def add(
     say(f"Đã thêm {login} ({role}). Mật khẩu dùng một lần: {password}")
 
 
-def reset(login: Annotated[str, typer.Argument(help="Tên đăng nhập.")]) -> None:
+def reset(
+    login: Annotated[str, typer.Argument(help="Tên đăng nhập.")],
+    second_factor: Annotated[
+        bool, typer.Option("--second-factor", help="Gỡ luôn xác thực hai bước, khi người này mất ứng dụng.")
+    ] = False,
+) -> None:
     """Đặt lại mật khẩu của một người; in mật khẩu dùng một lần."""
     from api import accounts
+    from api import second_factor as factors
     from store import audit
 
     house = House(load())
     house.require_ready()
     with house.records.write() as session:
         password = accounts.reset(session, login, audit.SYSTEM)
+        if second_factor:
+            factors.remove(session, accounts.get(session, login).id, audit.SYSTEM)
     say(f"Mật khẩu dùng một lần của {login}: {password}")
 
 

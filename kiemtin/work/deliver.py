@@ -1,4 +1,4 @@
-"""Sends the messages owed; killed before it could note that one was sent, it sends it again under its key."""
+"""Sends the messages owed. Killed before it could note that one was sent, it sends that again, by its key."""
 
 from __future__ import annotations
 

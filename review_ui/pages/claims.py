@@ -60,8 +60,14 @@ class Sheet(BaseModel):
 Filled = Annotated[Sheet, Form()]
 
 
+class AskedPage(Asked):
+    """The same question with the row that a page of the list begins with."""
+
+    offset: Annotated[int, Query(ge=0)] = 0
+
+
 @router.get("/claims")
-def listing(request: Request, who: Who, asked: Annotated[Asked, Query()]) -> Response:
+def listing(request: Request, who: Who, asked: Annotated[AskedPage, Query()]) -> Response:
     """Find claims; the address holds the whole question."""
     with desk_of(request).records.read() as session:
         rows, total = claims.found(session, who.person, asked.wanted(), asked.offset)
@@ -74,7 +80,7 @@ def listing(request: Request, who: Who, asked: Annotated[Asked, Query()]) -> Res
 @router.get("/claims/new")
 def empty(request: Request, who: Who) -> Response:
     """Show the empty form of a claim (lead)."""
-    require(who.person, Action.LEAD)
+    require(who.person, Action.KEEP_CLAIMS)
     return _form(request, who, Sheet())
 
 
@@ -101,7 +107,7 @@ def one(request: Request, who: Who, claim_id: str) -> Response:
 @router.get("/claims/{claim_id}/edit")
 def edit_form(request: Request, who: Who, claim_id: str) -> Response:
     """Show the form of a claim as it is (lead)."""
-    require(who.person, Action.LEAD)
+    require(who.person, Action.KEEP_CLAIMS)
     with desk_of(request).records.read() as session:
         newest = claims.versions(session, who.person, claim_id)[0]
     return _form(request, who, Sheet.of(facts_of(newest).to_row()), claim_id)

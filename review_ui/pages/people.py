@@ -1,92 +1,50 @@
-"""Signing in, passwords, the people of an installation, and one's own settings."""
+"""The people of an installation: who there is, what each may do, and the table of what roles may do."""
 
 from __future__ import annotations
 
-from typing import Annotated
-from urllib.parse import urlsplit
+from collections.abc import Callable
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
-from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from api import accounts, auth
-from api.auth import SignedIn, Who, desk_of
-from review.errors import ReviewError
-from review.permissions import Action, require
-from review_ui.i18n import COOKIE as LANGUAGE_COOKIE
-from review_ui.i18n import LANGUAGES
-from review_ui.page import MARKS_COOKIE, THEME_COOKIE, THEMES, page, say
-from store.tables import User
+from api import accounts, people, second_factor, sessions
+from api.auth import NoProvider, SignedIn, Who, desk_of
+from api.problems import status_of
+from review import access
+from review.errors import NotAllowed, ReviewError
+from review.permissions import MAY, Action, require
+from review_ui.page import page, say
 from store.vocabulary import Role
 
 router = APIRouter()
 
-Changing = Annotated[SignedIn, Depends(auth.signed_in_or_changing)]
 Text = Annotated[str, Form()]
-_YEAR = 365 * 24 * 3600
 
 
-@router.get("/sign-in")
-def sign_in_form(request: Request, next: str = "/") -> Response:
-    return _sign_in_form(request, next)
+def _n(text: str) -> str:
+    """Mark a text for the catalogue; it is translated where it is shown."""
+    return text
 
 
-@router.post("/sign-in")
-def sign_in(
-    request: Request, login: Text = "", password: Text = "", csrf: Text = "", next: Text = "/"
-) -> Response:
-    """Open a session and go where the person wanted to go."""
-    auth.require_first(request, csrf)
-    answer = RedirectResponse(_own(next), 303)
-    try:
-        user = auth.sign_in(request, answer, login, password)
-    except ReviewError as error:
-        return _sign_in_form(request, next, login, say(request, error.template, **error.values))
-    if user.must_change:
-        answer.headers["Location"] = "/password"
-    return answer
+MEANS: dict[Action, str] = {
+    Action.READ: _n("đọc hàng đợi, ca, bài, nguồn, tuyên bố; tìm kiếm"),
+    Action.REVIEW: _n("nhận ca, quyết định, chuyển cấp, yêu cầu chụp trang"),
+    Action.LEAD: _n("quyết định ca đã chuyển cấp, mở lại ca; sửa tuyên bố, chính sách, nguồn"),
+    Action.AUDIT: _n("đọc nhật ký, kiểm tra chuỗi; xem chính sách, tiến trình, bản chụp"),
+    Action.ADMINISTER: _n("thêm người, đổi vai trò và làn, đặt lại mật khẩu, kết thúc phiên của người khác"),
+}
 
 
-@router.post("/sign-out")
-def sign_out(request: Request, who: Changing) -> Response:
-    answer = RedirectResponse("/sign-in", 303)
-    auth.sign_out(request, answer, who)
-    return answer
-
-
-@router.get("/password")
-def password_form(request: Request, who: Changing) -> Response:
-    return page(request, "password.html", who, error="")
-
-
-@router.post("/password")
-def change_password(
-    request: Request, who: Changing, current: Text = "", new: Text = "", again: Text = ""
-) -> Response:
-    """Change one's password; other browsers are signed out."""
-    desk = desk_of(request)
-    if new != again:
-        return page(
-            request,
-            "password.html",
-            who,
-            status=422,
-            error=say(request, "Hai lần nhập mật khẩu mới không giống nhau."),
-        )
-    try:
-        with desk.records.write() as session:
-            user = session.merge(who.user)
-            accounts.change_password(session, user, current, new, desk.clock())
-            accounts.end_sessions(session, user.id, keep=who.token_sha256)
-    except ReviewError as error:
-        return page(
-            request, "password.html", who, status=422, error=say(request, error.template, **error.values)
-        )
-    return RedirectResponse("/", 303)
+@router.get("/permissions")
+def permissions(request: Request, who: Who) -> Response:
+    """Show what each role may do, from the table that every function asks."""
+    return page(request, "permissions.html", who, roles=list(Role), table=MAY, means=MEANS)
 
 
 @router.get("/people")
-def people(request: Request, who: Who) -> Response:
+def everyone(request: Request, who: Who) -> Response:
     return _people(request, who)
 
 
@@ -105,8 +63,46 @@ def invite(
         with desk_of(request).records.write() as session:
             password = accounts.invite(session, login, name, role, who.person.actor)
     except ReviewError as error:
-        return _people(request, who, error=say(request, error.template, **error.values), status=422)
+        return _people(request, who, error)
     return _people(request, who, made=login, password=password)
+
+
+@router.get("/people/{login}")
+def one(request: Request, who: Who, login: str) -> Response:
+    return _person(request, who, login)
+
+
+@router.post("/people/{login}/role")
+def set_role(request: Request, who: Who, login: str, role: Annotated[Role, Form()]) -> Response:
+    return _change(request, who, login, lambda session: accounts.set_role(session, who.person, login, role))
+
+
+@router.post("/people/{login}/lanes")
+def set_lanes(
+    request: Request, who: Who, login: str, lanes: Annotated[list[str] | None, Form()] = None
+) -> Response:
+    """Limit a person to lanes; none ticked: no limit."""
+    at = desk_of(request).clock()
+
+    def change(session: Session) -> None:
+        access.limit(session, who.person, accounts.get(session, login).id, lanes or [], at)
+
+    return _change(request, who, login, change)
+
+
+@router.post("/people/{login}/outside")
+def set_outside(request: Request, who: Who, login: str, name: Text = "") -> Response:
+    """Say what the provider calls a person."""
+    provider = desk_of(request).sign_in.provider
+    if provider is None:
+        raise NoProvider()
+    issuer = provider.issuer
+    return _change(
+        request,
+        who,
+        login,
+        lambda session: accounts.name_outside(session, who.person, login, issuer, name.strip()),
+    )
 
 
 @router.post("/people/{login}/reset")
@@ -114,91 +110,87 @@ def reset(request: Request, who: Who, login: str) -> Response:
     require(who.person, Action.ADMINISTER)
     with desk_of(request).records.write() as session:
         password = accounts.reset(session, login, who.person.actor)
-    return _people(request, who, made=login, password=password)
+    return _person(request, who, login, password=password)
+
+
+@router.post("/people/{login}/second-factor/off")
+def take_factor_away(request: Request, who: Who, login: str) -> Response:
+    """Remove the second factor of somebody who lost it."""
+    return _change(
+        request,
+        who,
+        login,
+        lambda session: second_factor.take_away(session, who.person, accounts.get(session, login).id),
+    )
 
 
 @router.post("/people/{login}/active")
 def set_active(request: Request, who: Who, login: str, active: Annotated[bool, Form()]) -> Response:
-    require(who.person, Action.ADMINISTER)
-    if login == who.user.login:
-        return _people(
-            request, who, error=say(request, "Bạn không thể tự khóa tài khoản của mình."), status=409
-        )
-    with desk_of(request).records.write() as session:
-        accounts.set_active(session, login, active, who.person.actor)
-    return RedirectResponse("/people", 303)
-
-
-@router.get("/settings")
-def settings(request: Request, who: Who) -> Response:
-    return page(request, "settings.html", who, themes=THEMES)
-
-
-@router.post("/settings")
-def change_settings(
-    request: Request,
-    who: Changing,
-    language: Text = "",
-    theme: Text = "",
-    marks: Text = "",
-    back: Text = "/settings",
-) -> Response:
-    """Keep how this browser shows things, in cookies."""
-    answer = RedirectResponse(_own(back), 303)
-    for cookie, value, allowed in (
-        (LANGUAGE_COOKIE, language, tuple(LANGUAGES)),
-        (THEME_COOKIE, theme, THEMES),
-        (MARKS_COOKIE, marks, ("on", "off")),
-    ):
-        if value in allowed:
-            answer.set_cookie(
-                cookie, value, max_age=_YEAR, samesite="lax", secure=desk_of(request).secure_cookies, path="/"
-            )
-    return answer
-
-
-def _sign_in_form(request: Request, next: str, login: str = "", error: str = "") -> Response:
-    holder = Response()
-    token = auth.first_token(request, holder)
-    answer = page(
-        request,
-        "sign_in.html",
-        status=401 if error else 200,
-        csrf=token,
-        next=_own(next),
-        login=login,
-        error=error,
+    return _change(
+        request, who, login, lambda session: accounts.set_active(session, who.person, login, active)
     )
-    answer.headers.append("set-cookie", holder.headers["set-cookie"])
-    return answer
+
+
+@router.post("/people/{login}/sessions/end")
+def end_all(request: Request, who: Who, login: str) -> Response:
+    """Sign a person out everywhere."""
+
+    def change(session: Session) -> None:
+        user_id = accounts.get(session, login).id
+        keep = who.token_sha256 if user_id == who.user.id else None
+        sessions.end_others(session, who.person, user_id, keep)
+
+    return _change(request, who, login, change)
+
+
+@router.post("/people/{login}/sessions/{handle}/end")
+def end_one(request: Request, who: Who, login: str, handle: str) -> Response:
+    return _change(
+        request,
+        who,
+        login,
+        lambda session: sessions.end(session, who.person, accounts.get(session, login).id, handle),
+    )
+
+
+def _change(request: Request, who: SignedIn, login: str, change: Callable[[Session], None]) -> Response:
+    """Make one change to a person in one transaction, and show them again, with the error if refused."""
+    require(who.person, Action.ADMINISTER)
+    try:
+        with desk_of(request).records.write() as session:
+            change(session)
+    except (accounts.NoSuchUser, NotAllowed):
+        raise
+    except ReviewError as error:
+        return _person(request, who, login, error)
+    return RedirectResponse(f"/people/{login}", 303)
 
 
 def _people(
-    request: Request, who: SignedIn, *, made: str = "", password: str = "", error: str = "", status: int = 200
+    request: Request, who: SignedIn, error: ReviewError | None = None, made: str = "", password: str = ""
 ) -> Response:
-    require(who.person, Action.ADMINISTER)
     with desk_of(request).records.read() as session:
-        users = session.scalars(select(User).order_by(User.login)).all()
-    return page(
-        request,
-        "people.html",
-        who,
-        status=status,
-        users=users,
-        roles=list(Role),
-        made=made,
-        password=password,
-        error=error,
+        found = people.everyone(session, who.person)
+    return _shown(
+        request, "people.html", who, error, found=found, roles=list(Role), made=made, password=password
     )
 
 
-def _own(address: str) -> str:
-    """Return an address of this site, or the first page: a link must not lead elsewhere after sign-in."""
-    parts = urlsplit(address)
-    own = (
-        not parts.scheme
-        and not parts.netloc
-        and address.startswith("/")
-        and not address.startswith(("//", "/\\"))
-    )
-    return address if own else "/"
+def _person(
+    request: Request, who: SignedIn, login: str, error: ReviewError | None = None, password: str = ""
+) -> Response:
+    desk = desk_of(request)
+    with desk.records.read() as session:
+        known = people.one(session, who.person, login)
+        rows = sessions.listing(session, who.person, known.user.id, desk.sign_in, desk.clock())
+    return _shown(
+        request, "person.html", who, error, known=known, user=known.user, rows=rows, handle=sessions.handle,
+        roles=list(Role), all_lanes=access.all_lanes(), provider=desk.sign_in.provider, password=password,
+    )  # fmt: skip
+
+
+def _shown(
+    request: Request, template: str, who: SignedIn, error: ReviewError | None, **values: Any
+) -> Response:
+    said = say(request, error.template, **error.values) if error else ""
+    return page(request, template, who, status=status_of(error) if error else 200, error=said, **values)

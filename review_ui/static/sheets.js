@@ -41,7 +41,7 @@ document.addEventListener("click", (event) => {
   const opens = !sheet.open;
   for (const other of document.querySelectorAll(`${SHEET}[open]`)) other.open = false;
   sheet.open = opens;
-  if (opens) sheet.querySelector("[data-pick], textarea").focus();
+  if (opens) sheet.querySelector("[data-pick], textarea, input:not([type=hidden])").focus();
 });
 
 document.addEventListener("click", (event) => {

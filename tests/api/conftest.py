@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from fastapi.testclient import TestClient
@@ -15,9 +16,13 @@ from api.desk import Desk
 from review_ui.app import create_app
 from search.open import open_engine
 from store.archive import Archive
+from store.keys import Keys
 from store.records import Records
 from store.vocabulary import Role
 from tests.factory import HARMFUL, HARMLESS, NOW, Place
+
+if TYPE_CHECKING:
+    from tests.api.people import Front
 
 PASSWORD = "một câu ngắn dễ nhớ"
 
@@ -78,8 +83,8 @@ def house(sqlite: Records, tmp_path: Path) -> Iterator[House]:
     for role in Role:
         with sqlite.write() as session:
             given = accounts.invite(session, role.value, role.value.title(), role, "system")
-            user = session.merge(accounts._user(session, role.value))
-            accounts.change_password(session, user, given, PASSWORD, NOW)
+            user = session.merge(accounts.get(session, role.value))
+            accounts.change_password(session, user, given, PASSWORD)
     yield made
     engine.close()
 
@@ -104,3 +109,12 @@ def take(reviewer: TestClient) -> Callable[[], dict[str, object]]:
         }
 
     return taken
+
+
+@pytest.fixture
+def front(sqlite: Records, tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> Iterator[Front]:
+    """A desk without posts, for what concerns accounts alone."""
+    from tests.api.people import opened
+
+    with opened(sqlite, tmp_path, keys, monkeypatch) as made:
+        yield made

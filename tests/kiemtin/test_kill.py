@@ -108,9 +108,7 @@ def test_killing_any_process_at_any_moment_loses_and_repeats_nothing(tmp_path: P
     records = program.records()
     with records.write() as session:
         given = accounts.invite(session, "hoa", "Hoa", Role.REVIEWER, audit.SYSTEM)
-        accounts.change_password(
-            session, accounts._user(session, "hoa"), given, PASSWORD, accounts.datetime.now(accounts.UTC)
-        )
+        accounts.change_password(session, accounts.get(session, "hoa"), given, PASSWORD)
     commands = {
         "import": ["import", "posts.jsonl", "--quiet"],
         "work": ["work"],

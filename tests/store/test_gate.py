@@ -106,8 +106,8 @@ def gate(records: Records) -> Records:
     run(records, *BASICS.split(";"))
     run(
         records,
-        'INSERT INTO "user" (id, login, name, role, password_hash, must_change, active, failures, created_at)'
-        f" VALUES (2, 'b', 'B', 'lead', 'x', false, true, 0, {DAY})",
+        'INSERT INTO "user" (id, login, name, role, password_hash, must_change, active, created_at)'
+        f" VALUES (2, 'b', 'B', 'lead', 'x', false, true, {DAY})",
         POLICY,
         *(statement for number in (11, 12, 13, 14) for statement in case(number)),
         *assessed(11, "free"),

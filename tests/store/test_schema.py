@@ -70,8 +70,8 @@ INSERT INTO assessment (post_id, post_version, model, policy, about, act, harmfu
     uncertain, referable, priority, detail, at) VALUES (1, 1, 'm', 'p', 1, 'ad', 0.9, true, false,
     false, true, 1, '{"referable": ["r"]}', '2026-01-01 00:00:00');
 UPDATE post SET assessment_id = (SELECT max(id) FROM assessment);
-INSERT INTO "user" (id, login, name, role, password_hash, must_change, active, failures, created_at)
-    VALUES (1, 'a', 'A', 'reviewer', 'x', false, true, 0, '2026-01-01 00:00:00');
+INSERT INTO "user" (id, login, name, role, password_hash, must_change, active, created_at)
+    VALUES (1, 'a', 'A', 'reviewer', 'x', false, true, '2026-01-01 00:00:00');
 INSERT INTO "case" (id, cluster_id, post_id, content_hash, state, version, priority, uncertain, opened_at)
     VALUES (1, 1, 1, 'h', 'queued', 1, 1, false, '2026-01-01 00:00:00')
 """

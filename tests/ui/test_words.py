@@ -11,7 +11,7 @@ from babel.messages.pofile import read_po
 import api.accounts
 import api.case_routes
 import api.views  # noqa: F401 - its errors are part of what is translated
-from api.problems import _WORDS
+from api import hotline, problems
 from review.errors import ReviewError
 from review_ui.i18n import translations
 from tests.conftest import ROOT
@@ -29,7 +29,9 @@ def kinds(kind: type[ReviewError]) -> Iterator[type[ReviewError]]:
 
 def texts() -> set[str]:
     """Return every text that a person may be shown."""
-    found: set[str] = {kind.template for kind in kinds(ReviewError)} | set(_WORDS.values())
+    found: set[str] = (
+        {kind.template for kind in kinds(ReviewError)} | problems.every_text() | set(hotline.TEXTS)
+    )
     for keywords in (KEYWORDS, {"say": (2,)}):
         for _file, _line, message, _comments, _context in extract_from_dir(
             ROOT / "review_ui",

@@ -1,0 +1,288 @@
+"""Every route, asked by everybody: who gets in is what the table here says, and a route that it lacks fails.
+
+Adding a route: add one line to `TABLE`, `"METHOD /path/{with}/{names}": WHO`, with WHO one of the sets below. A
+JSON body is made from the route's schema (its example), and a form is sent all of `FORM`; the names in a path
+stand for what `VALUES` has, else for 1. Only where that does not get past validation, give the field in one of
+the two; where an address must be other, in `ASKED`. A token gets in where `api.scopes.ROUTES` says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.routing import iter_route_contexts
+from fastapi.testclient import TestClient
+
+from api import openapi, tokens
+from api.desk import Desk
+from api.scopes import ROUTES, Scope
+from kiemtin import given_policy
+from review import decision, queue
+from review.decision import Verdict
+from review.errors import NotAllowed
+from review.permissions import AUTOMATIC, Action, Person, may
+from review_ui.app import create_app
+from search.open import open_engine
+from store.archive import Archive
+from store.records import Records
+from store.vocabulary import Outcome, Role
+from tests.api.signed import people, sessions
+from tests.factory import HARMFUL, NOW, Place, model
+
+# Who gets in. Everybody also has those who are not signed in.
+EVERYBODY = frozenset({*Role, "nobody"})
+ALL = frozenset(Role)
+REVIEWERS = frozenset({Role.REVIEWER, Role.LEAD, Role.ADMIN})
+LEADS = frozenset({Role.LEAD, Role.ADMIN})
+AUDITORS = frozenset({Role.LEAD, Role.AUDITOR, Role.ADMIN})
+ADMINS = frozenset({Role.ADMIN})
+# A decision is taken back by who made it, and the one asked about here was made by none of them.
+ITS_MAKER = frozenset[Role]()
+
+TABLE: dict[str, frozenset[Any]] = {
+    "GET /": ALL,  # who does not review is led to the queue
+    "GET /api/openapi.json": ALL,
+    "GET /api/v1/audit": AUDITORS,
+    "GET /api/v1/audit/verify": AUDITORS,
+    "GET /api/v1/captures/{capture_id}": AUDITORS,
+    "GET /api/v1/cases/{case_id}": ALL,
+    "GET /api/v1/cases/{case_id}/explanation": ALL,
+    "GET /api/v1/cases/{case_id}/picture": REVIEWERS,
+    "GET /api/v1/cases/{case_id}/similar": ALL,
+    "GET /api/v1/claims": ALL,
+    "GET /api/v1/claims/export": ALL,
+    "GET /api/v1/claims/{claim_id}": ALL,
+    "GET /api/v1/drift": LEADS,
+    "GET /api/v1/first": EVERYBODY,
+    "GET /api/v1/lanes": ALL,
+    "GET /api/v1/me": ALL,
+    "GET /api/v1/policy": AUDITORS,
+    "GET /api/v1/policy/{policy_id}": AUDITORS,
+    "GET /api/v1/queue": ALL,
+    "GET /api/v1/runs": ALL,
+    "GET /api/v1/search": ALL,
+    "GET /api/v1/sources": ALL,
+    "GET /api/v1/tokens": ALL,
+    "GET /api/v1/work": ALL,
+    "GET /audit": AUDITORS,
+    "GET /cases/{case_id}": ALL,
+    "GET /cases/{case_id}/explanation": ALL,
+    "GET /cases/{case_id}/similar": ALL,
+    "GET /claims": ALL,
+    "GET /claims/new": LEADS,
+    "GET /claims/{claim_id}": ALL,
+    "GET /claims/{claim_id}/edit": LEADS,
+    "GET /drift": LEADS,
+    "GET /healthz": EVERYBODY,
+    "GET /metrics": EVERYBODY,  # on this machine; elsewhere with the token of the settings
+    "GET /password": ALL,
+    "GET /people": ADMINS,
+    "GET /policy": AUDITORS,
+    "GET /policy/{policy_id}": AUDITORS,
+    "GET /queue": ALL,
+    "GET /search": ALL,
+    "GET /settings": ALL,
+    "GET /sign-in": EVERYBODY,
+    "GET /sources": ALL,
+    "GET /tokens": ALL,
+    "GET /work": ALL,
+    "POST /api/v1/cases/{case_id}/decide": REVIEWERS,
+    "POST /api/v1/cases/{case_id}/escalate": REVIEWERS,
+    "POST /api/v1/cases/{case_id}/lease": REVIEWERS,
+    "POST /api/v1/cases/{case_id}/picture": REVIEWERS,
+    "POST /api/v1/cases/{case_id}/release": REVIEWERS,
+    "POST /api/v1/cases/{case_id}/renew": REVIEWERS,
+    "POST /api/v1/cases/{case_id}/reopen": LEADS,
+    "POST /api/v1/cases/{case_id}/skip": REVIEWERS,
+    "POST /api/v1/claims": LEADS,
+    "POST /api/v1/claims/import": LEADS,
+    "POST /api/v1/claims/{claim_id}": LEADS,
+    "POST /api/v1/claims/{claim_id}/restore": LEADS,
+    "POST /api/v1/claims/{claim_id}/retire": LEADS,
+    "POST /api/v1/decisions/{decision_id}/undo": ITS_MAKER,
+    "POST /api/v1/lanes/{lane}/next": REVIEWERS,
+    "POST /api/v1/me/password": ALL,
+    "POST /api/v1/policy/backtest": LEADS,
+    "POST /api/v1/policy/switch": LEADS,
+    "POST /api/v1/reports": EVERYBODY,  # of a hotline, by its own token; here it is closed to all
+    "POST /api/v1/sign-in": EVERYBODY,
+    "POST /api/v1/sign-out": ALL,
+    "POST /api/v1/sources/{source_id}/pause": LEADS,
+    "POST /api/v1/sources/{source_id}/resume": LEADS,
+    "POST /api/v1/sources/{source_id}/test": LEADS,
+    "POST /api/v1/tokens": ALL,
+    "POST /api/v1/tokens/{token_id}/revoke": ALL,
+    "POST /api/v1/work/{task_id}/discard": LEADS,
+    "POST /api/v1/work/{task_id}/retry": LEADS,
+    "POST /cases/{case_id}/decide": REVIEWERS,
+    "POST /cases/{case_id}/escalate": REVIEWERS,
+    "POST /cases/{case_id}/leave": REVIEWERS,
+    "POST /cases/{case_id}/picture": REVIEWERS,
+    "POST /cases/{case_id}/renew": REVIEWERS,
+    "POST /cases/{case_id}/reopen": LEADS,
+    "POST /cases/{case_id}/skip": REVIEWERS,
+    "POST /cases/{case_id}/take": REVIEWERS,
+    "POST /claims/new": LEADS,
+    "POST /claims/{claim_id}/edit": LEADS,
+    "POST /claims/{claim_id}/restore": LEADS,
+    "POST /claims/{claim_id}/retire": LEADS,
+    "POST /decisions/{decision_id}/undo": REVIEWERS,  # who did not make it is told so beside the next case
+    "POST /password": ALL,
+    "POST /people": ADMINS,
+    "POST /people/{login}/active": ADMINS,
+    "POST /people/{login}/reset": ADMINS,
+    "POST /policy/backtest": LEADS,
+    "POST /policy/switch": LEADS,
+    "POST /settings": ALL,
+    "POST /sign-in": EVERYBODY,
+    "POST /sign-out": ALL,
+    "POST /sources/{source_id}/pause": LEADS,
+    "POST /sources/{source_id}/resume": LEADS,
+    "POST /sources/{source_id}/test": LEADS,
+    "POST /tokens": ALL,
+    "POST /tokens/{token_id}/revoke": ALL,
+    "POST /work/{task_id}/discard": LEADS,
+    "POST /work/{task_id}/retry": LEADS,
+}
+VALUES = {"lane": "all", "login": "spare", "claim_id": "toi-nuoc"}
+# Sent to every page that takes a form: whatever fields it has are among these.
+FORM = {
+    "active": "true", "again": "x", "claim": "x", "current": "x", "lane": "all", "login": "newcomer", "name": "x", "new": "x",
+    "outcome": "dismiss", "reason": "x", "scopes": "read", "seen": "x", "text": "x", "token": "x", "version": "1",
+}  # fmt: skip
+# Another address than the one that the template gives, by route.
+ASKED: dict[str, str] = {}
+
+KINDS = {"urn:kiemtin:problem:not-allowed", "urn:kiemtin:problem:beyond-token"}
+
+
+@pytest.fixture
+def desk(sqlite: Records, tmp_path: Path) -> Iterator[Desk]:
+    engine = open_engine(f"tantivy:{tmp_path / 'search'}")
+    place = Place(sqlite)
+    place.take(*HARMFUL[:4])
+    place.work(engine)
+    given_policy.begin(sqlite, None)
+    yield Desk(
+        sqlite, engine, Archive(tmp_path / "archive"), clock=lambda: NOW, load_model=model, a_minute=10_000
+    )
+    engine.close()
+
+
+def routes(app: Any) -> list[str]:
+    """Return every route of the application as `METHOD /template`."""
+    return sorted(
+        f"{method} {context.path}"
+        for context in iter_route_contexts(app.routes)
+        for method in getattr(context, "methods", None) or ()
+        if method != "HEAD"
+    )
+
+
+class Door:
+    """Knocks at every route in the name of somebody."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.app = create_app(desk)
+        self.client = TestClient(self.app, base_url="http://desk.example", follow_redirects=False)
+        described = openapi.of(self.app)
+        self.bodies = {
+            f"{method} {path}": operation["requestBody"]["content"]["application/json"].get("example", {})
+            for method, path, operation in openapi.operations(described)
+            if "application/json" in operation.get("requestBody", {}).get("content", {})
+        }
+
+    def opens(self, route: str, headers: dict[str, str]) -> bool:
+        """Say whether a request gets past the door, whatever is answered behind it."""
+        method, template = route.split(" ")
+        path = ASKED.get(route) or re.sub(r"{(\w+)[^}]*}", lambda name: VALUES.get(name[1], "1"), template)
+        sent: dict[str, Any] = {"headers": headers}
+        if method != "GET" and path.startswith("/api/"):
+            sent["json"] = self.bodies.get(route, {})
+        elif method != "GET":
+            sent["data"] = FORM
+        self.client.cookies.clear()
+        answer = self.client.request(method, path, **sent)
+        assert answer.status_code < 500, f"{route}: {answer.text}"
+        if path.startswith("/api/"):
+            kind = (
+                answer.json().get("type", "") if "problem" in answer.headers.get("Content-Type", "") else ""
+            )
+            assert kind != "urn:kiemtin:problem:invalid", f"{route} needs another body: {answer.text}"
+            return kind not in KINDS | {"urn:kiemtin:problem:not-signed-in"}
+        assert "hoặc biểu mẫu có giá trị không đúng" not in answer.text, f"{route} needs another form"
+        away = answer.status_code == 303 and answer.headers["Location"].startswith("/sign-in?")
+        # A form without its token is sent back to everybody alike.
+        shut = answer.status_code == 403 and "Yêu cầu không đến từ trang này" not in answer.text
+        return not shut and not away
+
+
+def test_every_route_lets_in_whom_the_table_says_and_nobody_else(desk: Desk) -> None:
+    people(desk, [(role.value, role) for role in Role] + [("spare", Role.REVIEWER)])
+    door = Door(desk)
+    assert sorted(TABLE) == routes(door.app), "a route lacks its line in TABLE, or a line its route"
+    found: dict[str, frozenset[Any]] = {}
+    for route in TABLE:
+        headers = sessions(desk, [role.value for role in Role])
+        inside = {role for role in Role if door.opens(route, headers[role.value])}
+        # A sign-in carries no session; without the token of its form it is refused to everybody alike.
+        alone = {"nobody"} if door.opens(route, {}) else set()
+        found[route] = frozenset(inside | alone)
+    wrong = {route: sorted(map(str, who)) for route, who in found.items() if who != TABLE[route]}
+    assert wrong == {}
+
+
+def test_a_token_with_every_scope_opens_what_scopes_say_and_nothing_else(desk: Desk) -> None:
+    people(desk, [("admin", Role.ADMIN), ("spare", Role.REVIEWER)])
+    with desk.records.write() as session:
+        _, token = tokens.create(session, Person(1, Role.ADMIN), "mọi quyền", list(Scope), 30, NOW)
+    door = Door(desk)
+    by_token = {"Authorization": f"Bearer {token}"}
+    found = {route for route in TABLE if "nobody" not in TABLE[route] and door.opens(route, by_token)}
+    assert found == set(ROUTES)
+    assert set(ROUTES) <= set(TABLE)
+
+
+def test_what_programs_may_change_is_the_knowledge_base_alone() -> None:
+    changing = {route for route in ROUTES if not route.startswith("GET ")}
+    assert all(route.startswith("POST /api/v1/claims") for route in changing)
+    assert frozenset({Action.READ, Action.AUDIT, Action.KEEP_CLAIMS}) == AUTOMATIC
+
+
+def test_the_rules_of_the_desk_refuse_a_program_too(desk: Desk) -> None:
+    people(desk, [("admin", Role.ADMIN)])
+    program = Person(1, Role.ADMIN, automatic=True)
+    assert {action for action in Action if may(program, action)} == AUTOMATIC
+    verdict = Verdict(Outcome.DISMISS, "x")
+    with desk.records.write() as session:
+        lease = queue.lease_next(session, Person(1, Role.ADMIN), queue.ALL, NOW)
+        assert lease is not None
+        held = (lease.case_id, lease.version, lease.token, "x")
+        for act in (
+            lambda: queue.lease_next(session, program, queue.ALL, NOW),
+            lambda: queue.lease(session, program, lease.case_id, NOW),
+            lambda: queue.skip(session, program, lease.case_id, lease.token, "x", NOW),
+            lambda: decision.decide(session, program, *held, verdict, NOW),
+            lambda: decision.escalate(session, program, *held, "x", NOW),
+            lambda: decision.reopen(session, program, lease.case_id, "x", NOW),
+            lambda: decision.undo(session, program, 1, NOW),
+        ):
+            with pytest.raises(NotAllowed):
+                act()
+
+
+def test_a_session_of_somebody_locked_out_opens_nothing(desk: Desk) -> None:
+    from api import accounts
+
+    people(desk, [("spare", Role.ADMIN)])
+    headers = sessions(desk, ["spare"])["spare"]
+    door = Door(replace(desk))
+    assert door.opens("GET /api/v1/queue", headers)
+    with desk.records.write() as session:
+        accounts.set_active(session, "spare", False, "system")
+    assert not door.opens("GET /api/v1/queue", headers)
