@@ -110,9 +110,12 @@ class AdjudicationAnswer(AdjudicationRow):
 
 
 class Settled(BaseModel):
+    """Which outcome is right and why; with a correction its wording, with protected speech its act."""
+
     outcome: Outcome
     reason: str
     correction: str = ""
+    act: str = ""
 
 
 class GoldenAnswer(BaseModel):
@@ -192,7 +195,7 @@ def dispute(request: Request, who: Who, adjudication_id: int) -> AdjudicationAns
 def settle(request: Request, who: Who, adjudication_id: int, given: Settled) -> None:
     """Say which outcome is right, and why (lead)."""
     desk = desk_of(request)
-    verdict = Verdict(given.outcome, given.reason, given.correction)
+    verdict = Verdict(given.outcome, given.reason, given.correction, given.act)
     with desk.records.write() as session:
         adjudication.settle(session, who.person, adjudication_id, verdict, desk.clock())
 

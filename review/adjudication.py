@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, joinedload
 from review import case as cases
 from review import complaint, decision, queue, reading
 from review.decision import Verdict
-from review.errors import AlreadyAnswered, NoSuchAdjudication, NotBlind, ReasonNeeded
+from review.errors import AlreadyAnswered, NoSuchAdjudication, NotBlind
 from review.permissions import Action, Person, require
 from store import audit
 from store.complaint_tables import Complaint
@@ -97,12 +97,10 @@ def settle(session: Session, person: Person, number: int, verdict: Verdict, at: 
 
     A decision that stands on the same text with another outcome is replaced by one of the lead; complaints
     that wait for this are closed; a known answer that proved wrong is used no more. Raises
-    `NoSuchAdjudication`, `NotBlind`, `AlreadyAnswered`, `ReasonNeeded`, `CorrectionNeeded`, `CaseChanged`.
+    `NoSuchAdjudication`, `NotBlind`, `AlreadyAnswered`, `CaseChanged`, and what `Verdict.check` raises.
     """
     require(person, Action.LEAD)
     verdict.check()
-    if not verdict.reason.strip():
-        raise ReasonNeeded()
     row = session.scalar(
         select(Adjudication)
         .where(Adjudication.id == number)

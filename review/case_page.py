@@ -45,6 +45,7 @@ class CasePage:
 
     `history` is oldest first. `picture` is the latest picture of the post's page, `picturing` whether one is
     on its way. `variants` are the near copies by text; `notes` are there for who reviews.
+    Who is to read it blind (`unread`) is shown nothing that others said of it.
     """
 
     case: Case
@@ -58,6 +59,7 @@ class CasePage:
     picture: Rendering | None
     picturing: bool
     decisions: Sequence[Decision]
+    unread: bool
     activity: Sequence[Activity]
 
     @property
@@ -105,7 +107,6 @@ def load(session: Session, person: Person, case_id: int) -> CasePage:
         .order_by(Activity.id.desc())
     )
     assessment = post.assessment
-    # Who is to read it blind is told nothing of what others said of it.
     unread = blind.awaits(session, person, case.id)
     return CasePage(
         case=case,
@@ -125,6 +126,7 @@ def load(session: Session, person: Person, case_id: int) -> CasePage:
             select(Task.id).where(Task.kind == TaskKind.RENDER, Task.subject_id == post.id).limit(1)
         )
         is not None,
+        unread=unread,
         decisions=() if unread else decisions.all(),
         activity=() if unread else activity.all(),
     )

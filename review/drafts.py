@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from review import blind
 from review.case import get
 from review.errors import ReviewError
 from review.permissions import Action, Person, require
@@ -103,7 +104,8 @@ def _standing(session: Session, person: Person, case_id: int) -> Decision:
         .order_by(Decision.id.desc())
         .limit(1)
     )
-    if last is None:
+    # Who is to read the case blind is not told by its draft either.
+    if last is None or blind.awaits(session, person, case_id):
         raise NoDraft(case=case_id)
     return last
 

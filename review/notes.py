@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
+from review import blind
 from review.case import get
 from review.errors import ReviewError
 from review.permissions import Action, Person, require
@@ -35,8 +36,10 @@ def add(session: Session, person: Person, case_id: int, text: str, at: datetime)
 
 
 def of_case(session: Session, person: Person, case_id: int) -> Sequence[Note]:
-    """Return the notes on a case, oldest first, to who reviews. One query."""
+    """Return the notes on a case, oldest first, to who reviews; none to who is to read it blind."""
     require(person, Action.REVIEW)
+    if blind.awaits(session, person, case_id):
+        return ()
     return session.scalars(
         select(Note).where(Note.case_id == case_id).options(joinedload(Note.user)).order_by(Note.id)
     ).all()

@@ -22,7 +22,7 @@ from store.vocabulary import Outcome
 class Reading:
     """What a person found: an outcome, the speech act and the harms they named (label keys), and why.
 
-    A decision names no act; its harm is the one under which the case was shown.
+    A decision names an act only of protected speech; its harm is the one under which the case was shown.
     """
 
     outcome: Outcome
@@ -50,7 +50,7 @@ def of_decision(decision: Decision) -> Reading:
     harms = (
         (learning.shown_harm(decision.snapshot["assessment"]),) if learning.TEACHES[outcome].harmful else ()
     )
-    return Reading(outcome, None, harms, decision.reason)
+    return Reading(outcome, decision.act, harms, decision.reason)
 
 
 def of_answer(answer: SecondReview | GoldenAnswer) -> Reading:

@@ -23,7 +23,7 @@ def case(request: Request, who: Who, case_id: int) -> Response:
     desk = desk_of(request)
     with desk.records.read() as session:
         shown = case_page.load(session, who.person, case_id)
-        standing = alike.standing(session, shown.case)
+        standing = None if shown.unread else alike.standing(session, shown.case)
     lead = may(who.person, Action.LEAD)
     ready = drafts.ready(standing) if standing and may(who.person, Action.REVIEW) else ""
     return page(

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 from api import problems
 from api.auth import SignedIn, Who, desk_of
 from review import adjudication, golden, quality
-from review.decision import Verdict
+from review.decision import ActNeeded, Verdict
 from review.errors import CorrectionNeeded, ReasonNeeded, ReviewError
 from review.permissions import Action, may
 from review_ui.page import page, say
@@ -70,14 +70,15 @@ def dispute(request: Request, who: Who, adjudication_id: int) -> Response:
 def settle(
     request: Request, who: Who, adjudication_id: int, outcome: Annotated[Outcome, Form()], reason: Text = "",
     correction: Text = "",
+    act: Text = "",
 ) -> Response:  # fmt: skip
     """Say which outcome is right (lead); what is missing is asked for, with what was written kept."""
     desk = desk_of(request)
-    verdict = Verdict(outcome, reason, correction)
+    verdict = Verdict(outcome, reason, correction, act)
     try:
         with desk.records.write() as session:
             adjudication.settle(session, who.person, adjudication_id, verdict, desk.clock())
-    except (ReasonNeeded, CorrectionNeeded) as error:
+    except (ActNeeded, ReasonNeeded, CorrectionNeeded) as error:
         return _show(request, who, adjudication_id, verdict, error)
     return RedirectResponse(f"/adjudication/{adjudication_id}", 303)
 

@@ -114,7 +114,10 @@ def test_a_dispute_is_settled_and_its_case_shown_again_to_somebody_new(open_hous
         True,
         True,
     )
-    assert lead.post(f"{page}/settle", data={**said, "outcome": "protected"}).status_code == 303
+    assert (
+        lead.post(f"{page}/settle", data={**said, "outcome": "protected", "act": "question"}).status_code
+        == 303
+    )
     assert {side["name"] for side in lead.get(path).json()["sides"]} == {"Reviewer", "Minh"}
     assert "Reviewer" in get(lead, page)
     assert lead.post(f"{path}/settle", json={"outcome": "dismiss", "reason": "x"}).status_code == 409
@@ -206,7 +209,7 @@ def require_answer(house: House, minh: TestClient, one: dict[str, Any]) -> None:
     assert lead.get("/api/v1/complaints/1").json()["state"] == "disputed"
     (row,) = lead.get("/api/v1/adjudications").json()
     assert "hỏi&lt;/b&gt;" in get(lead, f"/adjudication/{row['id']}")
-    settled = {"outcome": "protected", "reason": "đúng là câu hỏi"}
+    settled = {"outcome": "protected", "reason": "đúng là câu hỏi", "act": "question"}
     assert lead.post(f"/api/v1/adjudications/{row['id']}/settle", json=settled).status_code == 200
     auditor = as_(house, "auditor")
     (ended,) = auditor.get("/api/v1/complaints?closed=true").json()

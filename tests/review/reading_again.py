@@ -25,8 +25,8 @@ ALL = Sampling(Keys(bytes(range(32))).lot, 1, 0)
 GOLDEN = Sampling(Keys(bytes(range(32))).lot, 0, 1)
 
 VERDICTS = {
-    Outcome.DISMISS: Verdict(Outcome.DISMISS),
-    Outcome.PROTECTED: Verdict(Outcome.PROTECTED),
+    Outcome.DISMISS: Verdict(Outcome.DISMISS, "vô hại"),
+    Outcome.PROTECTED: Verdict(Outcome.PROTECTED, "lời kể", act="testimony"),
     Outcome.CORRECT: Verdict(Outcome.CORRECT, "sai", "Không đúng."),
     Outcome.REPORT: Verdict(Outcome.REPORT, "gây hại"),
 }

@@ -72,7 +72,7 @@ def test_who_is_to_read_blind_is_shown_nothing_of_what_others_said(desk: Reread)
     desk.draw()
     with desk.records.read() as session:
         unread, decided = (case_page.load(session, who, case) for who in (desk.minh, desk.hoa))
-    assert (unread.decisions, unread.activity, len(decided.decisions)) == ((), (), 1)
+    assert (unread.decisions, unread.activity, unread.notes, len(decided.decisions)) == ((), (), (), 1)
     desk.read(desk.minh, case, Outcome.REPORT)
     with desk.records.read() as session:
         assert len(case_page.load(session, desk.minh, case).decisions) == 1
@@ -111,7 +111,7 @@ def settle(desk: Reread, who: Person, number: int, outcome: Outcome, reason: str
     verdict = VERDICTS[outcome]
     with desk.records.write() as session:
         adjudication.settle(
-            session, who, number, decision.Verdict(outcome, reason, verdict.correction), LATER
+            session, who, number, decision.Verdict(outcome, reason, verdict.correction, verdict.act), LATER
         )
 
 
