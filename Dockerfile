@@ -9,6 +9,7 @@ COPY crawlers crawlers
 COPY classifier classifier
 COPY review review
 COPY reports reports
+COPY evidence evidence
 COPY search search
 COPY store store
 COPY models models

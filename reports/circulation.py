@@ -69,7 +69,7 @@ def harms(session: Session, now: Period, before: Period) -> list[HarmLine]:
     )
     found: dict[str, list[int]] = {}
     for harm, which, posts in rows:
-        found.setdefault(harm, [0, 0])[which] = posts
+        found.setdefault(str(harm), [0, 0])[which] = posts
     lines = [HarmLine(harm=harm, now=two[1], before=two[0]) for harm, two in found.items()]
     return sorted(lines, key=lambda line: (-(line.now or 0), -(line.before or 0), line.harm))
 

@@ -36,7 +36,7 @@ def docx(document: Document, head: Letterhead, signed_on: date, number: str = ""
     import docx as library
     from docx.shared import Mm
 
-    made = library.Document()
+    made: Any = library.Document()
     _set_up(made, document, signed_on)
     page = made.sections[0]
     page.page_width, page.page_height = Mm(210), Mm(297)
@@ -200,7 +200,7 @@ def _table(made: Any, block: Table) -> None:
     table = made.add_table(rows=1, cols=len(block.head))
     table.style = "Table Grid"
     table.autofit = False
-    shares = block.widths or tuple(100 / len(block.head) for _ in block.head)
+    shares: tuple[float, ...] = block.widths or tuple(100 / len(block.head) for _ in block.head)
     # The head is said again on each page that the table goes over.
     table.rows[0]._tr.get_or_add_trPr().append(_element("w:tblHeader", {"w:val": "true"}))
     for row in (block.head, *block.rows):
@@ -233,7 +233,8 @@ def _two_columns(made: Any, widths: tuple[float, float]) -> tuple[Any, Any]:
     table.autofit = False
     for cell, width in zip(table.rows[0].cells, widths, strict=True):
         cell.width = Mm(width)
-    return table.rows[0].cells
+    cells: tuple[Any, Any] = table.rows[0].cells
+    return cells
 
 
 def _line(

@@ -118,5 +118,6 @@ def _both(
     for place, whole in ((1, total.now if total else None), (2, total.before if total else None)):
         told = [(row[0], row[place]) for row in rows]
         counts = {key: number for key, number in told if isinstance(number, int)}
-        two.append({key: None for key, _ in told} | guarded(counts, whole))
+        nothing: dict[str, Count] = {key: None for key, _ in told}
+        two.append(nothing | guarded(counts, whole))
     return two[0], two[1]

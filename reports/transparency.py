@@ -186,7 +186,10 @@ def to_csv(data: Transparency) -> str:
     kept = StringIO()
     writer = csv.writer(kept, lineterminator="\n")
     writer.writerow(("part", "key", "number"))
-    said = lambda number: "<5" if number is None else number  # noqa: E731
+
+    def said(number: float | None) -> str | float:
+        return "<5" if number is None else number
+
     for name in (
         "posts",
         "flagged",

@@ -120,7 +120,7 @@ def _sources(session: Session, period: Period) -> list[SourceHarms]:
     )
     found: dict[str, dict[str, int]] = {}
     for source, harm, number in rows:
-        found.setdefault(source, {})[harm] = number
+        found.setdefault(source, {})[str(harm)] = number
     order = sorted(found, key=lambda name: (-sum(found[name].values()), name))
     return [SourceHarms(source=name, harms=found[name]) for name in order]
 
