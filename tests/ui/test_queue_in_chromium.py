@@ -33,7 +33,7 @@ def test_a_case_that_another_takes_leaves_the_list_with_a_line(running: Running,
     with running.records.write() as session:
         queue.lease(session, minh, case, datetime.now(UTC))
     expect(page.locator("[data-live]")).to_have_text(f"Minh vừa nhận ca {case}.")
-    expect(page.locator(f'[data-row="{case}"]')).to_have_count(0)
+    expect(page.locator(f'[data-row="{case}"]')).to_have_count(0, timeout=15_000)
     assert running.console == []
 
 
