@@ -129,4 +129,5 @@ def _then(
     with desk.records.read() as session:
         shown = case_page.load(session, who.person, case_id)
     part = template.removeprefix("_").removesuffix(".html")
-    return page(request, template, who, shown=shown, swapped=True, **{f"{part}_notice": notice}, **values)
+    values[f"{part}_notice"] = notice
+    return page(request, template, who, shown=shown, swapped=True, **values)

@@ -72,11 +72,11 @@ def decide(
         act = chosen.label if outcome == Outcome.PROTECTED else act
     verdict = Verdict(outcome, reason, correction, act, claim)
 
-    def act(session: Session) -> int:
+    def record(session: Session) -> int:
         at = desk_of(request).clock()
         return decision.decide(session, who.person, case_id, version, token, seen, verdict, at).id
 
-    return _then_next(request, who, walk, act)
+    return _then_next(request, who, walk, record)
 
 
 @router.post("/cases/{case_id}/escalate")

@@ -21,7 +21,10 @@ Take = Callable[[], dict[str, Any]]
 
 def test_a_case_is_decided_from_queue_to_audit_log(house: House, reviewer: TestClient, take: Take) -> None:
     given = take()
-    answer = reviewer.post(f"/api/v1/cases/{given['case_id']}/decide", json={**given, "outcome": "dismiss", "reason": "không gây hại"})
+    answer = reviewer.post(
+        f"/api/v1/cases/{given['case_id']}/decide",
+        json={**given, "outcome": "dismiss", "reason": "không gây hại"},
+    )
     assert answer.status_code == 200
     case = reviewer.get(f"/api/v1/cases/{given['case_id']}").json()
     assert case["state"] == "decided"
@@ -47,7 +50,10 @@ def test_a_late_or_doubled_decision_is_a_conflict_and_records_nothing(
     assert late.headers["Content-Type"] == "application/problem+json"
     given = take()
     url = f"/api/v1/cases/{given['case_id']}/decide"
-    twice = [reviewer.post(url, json={**given, "outcome": "dismiss", "reason": "không gây hại"}).status_code for _ in range(2)]
+    twice = [
+        reviewer.post(url, json={**given, "outcome": "dismiss", "reason": "không gây hại"}).status_code
+        for _ in range(2)
+    ]
     assert twice == [200, 409]
     with house.desk.records.read() as session:
         assert session.scalar(select(func.count()).select_from(Decision)) == 1
@@ -56,7 +62,8 @@ def test_a_late_or_doubled_decision_is_a_conflict_and_records_nothing(
 def test_undo_works_for_thirty_seconds(house: House, reviewer: TestClient, take: Take) -> None:
     given = take()
     made = reviewer.post(
-        f"/api/v1/cases/{given['case_id']}/decide", json={**given, "outcome": "dismiss", "reason": "không gây hại"}
+        f"/api/v1/cases/{given['case_id']}/decide",
+        json={**given, "outcome": "dismiss", "reason": "không gây hại"},
     ).json()
     house.clock.later(seconds=31)
     assert reviewer.post(f"/api/v1/decisions/{made['id']}/undo").status_code == 409

@@ -35,7 +35,9 @@ def test_who_may_not_review_is_led_to_the_queue(house: House) -> None:
 def test_a_form_without_scripts_decides_and_undoes(house: House) -> None:
     client = house.signed_in()
     given = fields(client)
-    answer = client.post(f"/cases/{given['case']}/decide", data={**given, "outcome": "dismiss", "reason": "không gây hại"})
+    answer = client.post(
+        f"/cases/{given['case']}/decide", data={**given, "outcome": "dismiss", "reason": "không gây hại"}
+    )
     assert answer.status_code == 303
     shown = client.get(answer.headers["Location"]).text
     undo = re.search(r'action="(/decisions/\d+/undo)"', shown)
@@ -50,7 +52,9 @@ def test_a_form_without_scripts_decides_and_undoes(house: House) -> None:
 def test_an_undo_works_although_the_next_case_was_lost(house: House) -> None:
     client = house.signed_in()
     given = fields(client)
-    answer = client.post(f"/cases/{given['case']}/decide", data={**given, "outcome": "dismiss", "reason": "không gây hại"})
+    answer = client.post(
+        f"/cases/{given['case']}/decide", data={**given, "outcome": "dismiss", "reason": "không gây hại"}
+    )
     done = re.search(r"done=(\d+)", answer.headers["Location"])
     assert done is not None
     lost = {"csrf": given["csrf"], "lane": "all", "held": "3", "token": "x"}
@@ -65,7 +69,9 @@ def test_a_refusal_says_why_and_shows_a_case(house: House) -> None:
     assert "Hãy ghi lý do." in shown
     assert 'id="triage"' in shown
     house.clock.later(minutes=11)
-    late = client.post(f"/cases/{given['case']}/decide", data={**given, "outcome": "dismiss", "reason": "không gây hại"})
+    late = client.post(
+        f"/cases/{given['case']}/decide", data={**given, "outcome": "dismiss", "reason": "không gây hại"}
+    )
     assert "Chưa có gì được ghi" in late.text
 
 
@@ -91,7 +97,8 @@ def test_the_lead_decides_what_was_escalated_and_reopens_it(house: House) -> Non
     assert given["case"] in lead.get("/queue?lane=escalated").text
     shown = fields(lead, path)
     answer = lead.post(
-        f"{path}/decide", data={**shown, "outcome": "correct", "pick": "cure", "correction": "Không đúng như vậy."}
+        f"{path}/decide",
+        data={**shown, "outcome": "correct", "pick": "cure", "correction": "Không đúng như vậy."},
     )
     assert answer.status_code == 303
     page = lead.get(path).text

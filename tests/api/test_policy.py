@@ -86,7 +86,14 @@ def decided(house: Desked, reviewer: TestClient, outcome: str) -> int:
     """Decide the next case, and return it."""
     lease = reviewer.post("/api/v1/lanes/all/next").json()
     seen = reviewer.get(f"/api/v1/cases/{lease['case_id']}").json()["content_hash"]
-    given = {**lease, "seen": seen, "outcome": outcome, "reason": "vì thế", "correction": "không đúng", "act": "opinion"}
+    given = {
+        **lease,
+        "seen": seen,
+        "outcome": outcome,
+        "reason": "vì thế",
+        "correction": "không đúng",
+        "act": "opinion",
+    }
     assert reviewer.post(f"/api/v1/cases/{lease['case_id']}/decide", json=given).status_code == 200
     return int(lease["case_id"])
 

@@ -92,7 +92,9 @@ def test_the_desk_opens_with_the_default_and_one_click_shows_all(province: House
     # The triage screen walks through the region that it was opened with.
     given = fields(client, "/?lane=all&province=01")
     assert given["province"] == "01"
-    answer = client.post(f"/cases/{given['case']}/decide", data={**given, "outcome": "dismiss", "reason": "không gây hại"})
+    answer = client.post(
+        f"/cases/{given['case']}/decide", data={**given, "outcome": "dismiss", "reason": "không gây hại"}
+    )
     assert "province=01" in answer.headers["Location"]
     after = client.get(answer.headers["Location"]).text
     assert "Hết ca trong làn này" in after

@@ -186,12 +186,28 @@ def test_a_decision_on_what_was_seen_before_the_switch_is_refused(place: Place) 
     switch(records)
     score(records)
     with pytest.raises(CaseChanged), records.write() as session:
-        decision.decide(session, hoa, case.id, held.version, held.token, seen, Verdict(Outcome.DISMISS, "không gây hại"), NOW)
+        decision.decide(
+            session,
+            hoa,
+            case.id,
+            held.version,
+            held.token,
+            seen,
+            Verdict(Outcome.DISMISS, "không gây hại"),
+            NOW,
+        )
     with records.write() as session:
         activity = session.scalars(select(Activity).where(Activity.case_id == case.id)).all()
         assert [line.what for line in activity].count("judged_again") == 1
         made = decision.decide(
-            session, hoa, case.id, held.version + 1, held.token, seen, Verdict(Outcome.DISMISS, "không gây hại"), NOW
+            session,
+            hoa,
+            case.id,
+            held.version + 1,
+            held.token,
+            seen,
+            Verdict(Outcome.DISMISS, "không gây hại"),
+            NOW,
         )
         assert made.policy == "thử-2"
         assert audit.verify(session).ok

@@ -159,7 +159,9 @@ def test_renewing_holds_a_case_longer(place: Place, hoa: Person) -> None:
 def test_a_decision_keeps_what_was_seen_and_leaves_its_traces(place: Place, hoa: Person) -> None:
     held = must_lease(place.records, hoa)
     activities, events = traces(place.records)
-    made = decide(place.records, hoa, held, Verdict(Outcome.CORRECT, "chữa trị sai", "Tỏi không diệt được vi rút."))
+    made = decide(
+        place.records, hoa, held, Verdict(Outcome.CORRECT, "chữa trị sai", "Tỏi không diệt được vi rút.")
+    )
     assert traces(place.records) == (activities + 1, events + 1)
     assert made.snapshot["text"] in HARMFUL
     assert made.snapshot["assessment"]["why"]["children"]

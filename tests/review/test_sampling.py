@@ -165,7 +165,14 @@ def test_the_sample_of_an_installation(records: Records, tmp_path: Path) -> None
         held = lease(session, lead, first.id, NOW)
         case = session.get_one(Case, first.id)
         decide(
-            session, lead, case.id, held.version, held.token, case.content_hash, Verdict(Outcome.DISMISS, "không gây hại"), NOW
+            session,
+            lead,
+            case.id,
+            held.version,
+            held.token,
+            case.content_hash,
+            Verdict(Outcome.DISMISS, "không gây hại"),
+            NOW,
         )
 
     def taken(by: By, size: int, **how: object) -> tuple[dict[str, int], list[dict]]:  # type: ignore[type-arg]
