@@ -125,6 +125,7 @@ def restamp(
             )
             .order_by(BundleStamp.bundle_id, BundleStamp.place)
         ).all()
+    came = 0
     for bundle_id, place, authority, name in owed:
         try:
             answer: Stamp | NotStamped = stamp(authority, signature_of(folder / name), tools.ask)
@@ -134,6 +135,7 @@ def restamp(
             row = session.get_one(BundleStamp, (bundle_id, place))
             _note_answer(row, answer, at)
             if isinstance(answer, Stamp):
+                came += 1
                 audit.append(
                     session, audit.SYSTEM, "bundle.stamped", f"bundle:{bundle_id}", authority=authority,
                     at=answer.at.isoformat(),
@@ -142,7 +144,7 @@ def restamp(
     with records.read() as session:
         waiting = select(func.count()).select_from(BundleStamp).where(BundleStamp.state == StampState.WAITING)
         left = session.scalar(waiting) or 0
-    return {"stamped": len(owed) - min(len(owed), left), "waiting": left}
+    return {"stamped": came, "waiting": left}
 
 
 def complete(records: Records, folder: Path) -> None:
