@@ -241,7 +241,7 @@ def _review(
         outcome = choose.choices(("correct", "report", "dismiss", "protected"), (42, 18, 36, 4))[0]
         rows[Decision].append(
             {
-                "case_id": number, "case_version": 1, "user_id": 1, "outcome": outcome, "reason": "",
+                "case_id": number, "case_version": 1, "user_id": 1, "outcome": outcome, "reason": "bench",
                 "policy": "p", "correction": "", "snapshot": {}, "snapshot_sha256": "0" * 64, "at": at + took,
             }
         )  # fmt: skip
