@@ -32,8 +32,8 @@ def open_house(house: House) -> House:
     for login in ("minh", "tam"):
         with house.desk.records.write() as session:
             given = accounts.invite(session, login, login.title(), Role.REVIEWER, "system")
-            user = session.merge(accounts._user(session, login))
-            accounts.change_password(session, user, given, PASSWORD, NOW)
+            user = session.merge(accounts.get(session, login))
+            accounts.change_password(session, user, given, PASSWORD)
     return house
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
+from shutil import copy
 
 import pytest
 from sqlalchemy import select
@@ -15,6 +18,7 @@ from review.drawing import Sampling
 from review.permissions import Person
 from review.reading import Reading
 from store.keys import Keys
+from store.migrate import migrate
 from store.records import Records
 from store.tables import Case, Decision
 from store.vocabulary import Outcome, Role
@@ -43,7 +47,6 @@ class Reread:
     """Three reviewers, two leads, an auditor and a liaison at one desk."""
 
     records: Records
-    place: Place
     hoa: Person
     minh: Person
     tam: Person
@@ -100,7 +103,6 @@ def reread(records: Records) -> Reread:
     others = [person(records, name) for name in ("hoa", "minh", "tam")]
     return Reread(
         records,
-        place,
         *others,
         *leads,
         person(records, "aud", Role.AUDITOR),
@@ -108,6 +110,20 @@ def reread(records: Records) -> Reread:
     )
 
 
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Reread]:
+    """The desk, made once: scoring takes longer than all that a test does with it."""
+    path = tmp_path_factory.mktemp("reread") / "kiemtin.db"
+    records = Records(f"sqlite:///{path}")
+    migrate(records)
+    desk = reread(records)
+    records.close()
+    return path, desk
+
+
 @pytest.fixture
-def desk(sqlite: Records) -> Reread:
-    return reread(sqlite)
+def desk(made: tuple[Path, Reread], tmp_path: Path) -> Iterator[Reread]:
+    path, of_all = made
+    records = Records(f"sqlite:///{copy(path, tmp_path / 'kiemtin.db')}")
+    yield replace(of_all, records=records)
+    records.close()

@@ -27,9 +27,9 @@ from store.quality_tables import Adjudication, Draw, Golden, GoldenAnswer
 from store.tables import Activity, Decision, Event
 from store.vocabulary import Outcome
 from tests.factory import NOW
-from tests.review.reading_again import ALL, GOLDEN, LATER, VERDICTS, Reread, desk
+from tests.review.reading_again import ALL, GOLDEN, LATER, VERDICTS, Reread, desk, made
 
-__all__ = ["desk"]
+__all__ = ["desk", "made"]
 
 EVER = Period(NOW - timedelta(days=1), NOW + timedelta(days=1))
 

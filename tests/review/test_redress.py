@@ -26,11 +26,11 @@ from review.permissions import Person
 from review.redress import Letter
 from store.complaint_tables import Complaint
 from store.quality_tables import Adjudication
-from store.tables import Activity, Event
+from store.tables import Activity, Case, Event
 from store.vocabulary import ComplaintKind, ComplaintState, Outcome
-from tests.review.reading_again import LATER, VERDICTS, Reread, desk, reading
+from tests.review.reading_again import LATER, VERDICTS, Reread, desk, made, reading
 
-__all__ = ["desk"]
+__all__ = ["desk", "made"]
 
 LETTER = Letter(ComplaintKind.COMPLAINT, "142/ĐT", date(2026, 11, 20), "Bài của tôi chỉ là câu hỏi.")
 MOVES = {
@@ -134,7 +134,8 @@ def test_what_is_refused_leaves_no_trace(desk: Reread) -> None:
     case, number = received(desk)
     again = Letter(ComplaintKind.COMPLAINT, " 142/ĐT ", date(2026, 11, 20), "x")
     empty = Letter(ComplaintKind.COMPLAINT, "9", date(2026, 11, 20), " ")
-    waiting = desk.place.cases()[-1].id
+    with desk.records.read() as session:
+        waiting = session.scalars(select(Case.id).where(Case.state == "queued")).first() or 0
     Try = Callable[[Session], object]
     tries: list[tuple[type[Exception], Try]] = [
         (ReferenceTaken, lambda s: redress.receive(s, desk.tam, case, again, LATER)),
