@@ -49,7 +49,7 @@ def environment(language: str) -> Environment:
         "local": render.local,
         "count": render.count,
         "label": lambda key: models.labels().name(key, language),
-        "lane": lambda key: say(_WORDS[key]) if key == UNCERTAIN else models.labels().name(key, language),
+        "lane": lambda key: say("Chưa chắc") if key == UNCERTAIN else models.labels().name(key, language),
         "word": lambda key: say(_WORDS[key]) if key in _WORDS else key,
         "province": lambda code: provinces().get(code, code),
         "spark": render.spark,

@@ -37,7 +37,7 @@ def test_no_secret_is_in_the_log_or_bare_in_the_database(tmp_path: Path, provide
     password, wrong = "một câu dài để thử nhật ký", "mật khẩu gõ nhầm của hoa"
     process = program.start("serve")
     try:
-        program.wait_until_well(process)
+        program.wait_until_well(process, 240)
         with httpx.Client(base_url=program.url) as browser:
             secrets = used(browser, once.group(1), password, wrong, provider)
     finally:
