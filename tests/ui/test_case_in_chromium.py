@@ -40,7 +40,8 @@ pytestmark = needs_chromium
 def test_a_reviewer_triages_fifty_cases_by_keyboard_alone_in_both_languages(
     running: Running, page: Page
 ) -> None:
-    running.place.take(*(f"{one} {two}" for one, two in islice(combinations(HARMFUL, 2), 45)))
+    more = [f"{one} {two}" for one, two in islice(combinations(HARMFUL, 2), 45)]
+    running.place.take(*more, keys=[f"more {i}" for i in range(len(more))])
     running.place.work(running.engine)
     seen = []
     for turn in range(50):
