@@ -20,6 +20,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import structlog
+
 from bench.installation import postgres, take_in
 from bench.measure import Measure
 from classifier.load import load
@@ -104,6 +106,9 @@ def _serve(url: str, folder: str) -> None:
     from review_ui.app import create_app
     from store.archive import Archive
 
+    # Logged as a service does, to a file: who started this process reads one line of it and no more.
+    log = (Path(folder) / "server.log").open("w")
+    structlog.configure(logger_factory=structlog.WriteLoggerFactory(file=log))
     desk = Desk(Records(url), open_engine(f"tantivy:{folder}/search"), Archive(Path(folder) / "archive"))
     config = uvicorn.Config(create_app(desk), host="127.0.0.1", port=0, log_config=None, access_log=False)
     listening = config.bind_socket()
