@@ -74,10 +74,12 @@ def harms(session: Session, now: Period, before: Period) -> list[HarmLine]:
     return sorted(lines, key=lambda line: (-(line.now or 0), -(line.before or 0), line.harm))
 
 
-def claims(session: Session, periods: Sequence[Period], most: int) -> tuple[list[ClaimLine], int]:
-    """Return the claims that most posts of the last period are about, and how many there were in all.
+def claims(
+    session: Session, periods: Sequence[Period], most: int, *, of_all: bool = False
+) -> tuple[list[ClaimLine], int]:
+    """Return the claims that most posts of the last period match, and how many there were in all.
 
-    Six queries, whatever the number of claims.
+    With `of_all`, those of all periods together. Six queries, whatever the number of claims.
     """
     now = periods[-1]
     number = numbered(Post.first_seen_at, periods)
@@ -89,7 +91,10 @@ def claims(session: Session, periods: Sequence[Period], most: int) -> tuple[list
         .group_by(ClaimMention.claim_id, number)
     ):
         weekly.setdefault(claim_id, [0] * len(periods))[which] = posts
-    seen = sorted((c for c in weekly if weekly[c][-1]), key=lambda c: (-weekly[c][-1], -sum(weekly[c]), c))
+    counted = {claim: sum(weeks) if of_all else weeks[-1] for claim, weeks in weekly.items()}
+    seen = sorted(
+        (claim for claim in counted if counted[claim]), key=lambda c: (-counted[c], -sum(weekly[c]), c)
+    )
     chosen = seen[:most]
     said = _newest(session, chosen)
     spread = _spread(session, chosen, now)

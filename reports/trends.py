@@ -68,8 +68,7 @@ def trends(session: Session, at: datetime, weeks: int = WEEKS) -> Trends:
     """Return what circulated in the last weeks, the present one last; bursts are of the past seven days."""
     now = week_of(at)
     periods = [now.back(number) for number in reversed(range(weeks))]
-    lines, total = circulation.claims(session, periods, 200)
-    busiest = sorted(lines, key=lambda one: (-sum(n or 0 for n in one.weeks), one.claim_id))[:CLAIMS]
+    busiest, total = circulation.claims(session, periods, CLAIMS, of_all=True)
     today = at.astimezone(VIETNAM).date()
     return Trends(
         at=at, weeks=[one.name for one in periods], mondays=[one.first for one in periods], claims=busiest,
