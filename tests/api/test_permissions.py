@@ -349,7 +349,11 @@ FORM = {
 # Other values of the form, by route, where one name stands for two things.
 FORMS = {"POST /complaints/new": {"kind": "complaint"}}
 # Another address than the one that the template gives, by route.
-ASKED: dict[str, str] = {}
+ASKED: dict[str, str] = {
+    # Of the first case nobody here may give a blind review.
+    "GET /second-reviews/{case_id}": "/second-reviews/99",
+    "POST /second-reviews/{case_id}": "/second-reviews/99",
+}
 
 KINDS = {"urn:kiemtin:problem:not-allowed", "urn:kiemtin:problem:beyond-token"}
 
@@ -366,7 +370,12 @@ def desk(sqlite: Records, tmp_path: Path) -> Iterator[Desk]:
     place.work(engine)
     given_policy.begin(sqlite, None)
     yield Desk(
-        sqlite, engine, Archive(tmp_path / "archive"), clock=lambda: NOW, load_model=model, a_minute=10_000,
+        sqlite,
+        engine,
+        Archive(tmp_path / "archive"),
+        clock=lambda: NOW,
+        load_model=model,
+        a_minute=10_000,
         shelf=Shelf(tmp_path / "bundles", no_tools),
     )
     engine.close()
