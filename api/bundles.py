@@ -301,12 +301,12 @@ def call_back(
 
     The notice is written again where it is missing, with the reason of the first time.
     """
+    require(person, Action.LEAD)
     signer = _tools(shelf).signer
     with records.write() as session:
         referral = session.get(Referral, referral_id)
         if referral is None:
             raise NoSuchReferral(referral=referral_id)
-        require(person, Action.LEAD)
         if referral.state != ReferralState.RECALLED:
             referral = referrals.recalled(session, person, referral_id, reason, at)
         bundle = keeping.of_referral(session, referral_id)

@@ -52,6 +52,7 @@ def configure(settings: Settings) -> None:
         "uvicorn.access",
         # Which address a provider is asked at, and with what, is no matter of the log.
         "authlib",
+        "httpx",
         "httpx2",
         "httpcore",
         "httpcore2",

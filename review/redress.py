@@ -122,6 +122,7 @@ def answer(
     The same outcome upholds the decision; another goes to a lead. Raises `NoSuchComplaint`, `NotAssigned`,
     `IllegalMove`, and what `second_review.answer` raises.
     """
+    require(person, Action.REVIEW)
     complaint = _get(session, complaint_id)
     if complaint.assigned_id != person.id or complaint.review_id is None:
         raise NotAssigned()

@@ -166,7 +166,12 @@ class Finder:
             return
         ranks = (sparse.vstack([text.words for text in texts]) @ self._by_word).toarray()
         if self._meant is not None:
-            ranks += np.vstack([text.vectors for text in texts if text.vectors is not None]) @ self._meant.T
+            # A text that no encoder read means nothing here; its words alone speak.
+            nothing = [np.zeros((len(text.places), self._meant.shape[1]), np.float32) for text in texts]
+            meant = [
+                n if text.vectors is None else text.vectors for n, text in zip(nothing, texts, strict=True)
+            ]
+            ranks += np.vstack(meant) @ self._meant.T
         starts = np.cumsum([0, *(len(text.places) for text in texts[:-1])])
         best = np.maximum.reduceat(ranks, starts, axis=0)
         counting: dict[date, NDArray[np.bool_]] = {}

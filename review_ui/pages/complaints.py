@@ -70,6 +70,7 @@ def empty(request: Request, who: Who, case: str = "") -> Response:
 @router.post("/complaints/new")
 def receive(request: Request, who: Who, sheet: Annotated[Sheet, Form()]) -> Response:
     """Keep a letter that was typed in; what is missing or wrong comes back with the form."""
+    require(who.person, Action.REVIEW)
     if not sheet.case.strip().isdigit() or sheet.received_on is None:
         return _form(request, who, sheet, say(request, "Hãy ghi số ca và ngày nhận đơn."), 422)
     letter = Letter(sheet.kind, sheet.reference, sheet.received_on, sheet.said)

@@ -93,6 +93,7 @@ def set_lanes(
 @router.post("/people/{login}/outside")
 def set_outside(request: Request, who: Who, login: str, name: Text = "") -> Response:
     """Say what the provider calls a person."""
+    require(who.person, Action.ADMINISTER)
     provider = desk_of(request).sign_in.provider
     if provider is None:
         raise NoProvider()

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from api import problems
 from api.auth import SignedIn, Who, desk_of
 from review import case_page, proposal, referral, referral_board
-from review.errors import ReviewError
+from review.errors import NotAllowed, ReviewError
 from review.proposal import Proposal
 from review.referral_errors import NoSuchReferral
 from review_ui.page import page, say
@@ -75,6 +75,8 @@ def end(request: Request, who: Who, referral_id: int, step: str, words: Text = "
     try:
         with desk.records.write() as session:
             steps[step](session, who.person, referral_id, words, desk.clock())
+    except NotAllowed:
+        raise
     except ReviewError as error:
         return _one(request, who, referral_id, error)
     return RedirectResponse(f"/referrals/{referral_id}", 303)
