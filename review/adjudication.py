@@ -20,7 +20,7 @@ from store import audit
 from store.complaint_tables import Complaint
 from store.quality_tables import Adjudication, Golden, GoldenAnswer
 from store.tables import Case, Decision, Post
-from store.vocabulary import CaseState, ComplaintState, Dispute
+from store.vocabulary import HARMFUL, CaseState, ComplaintState, Dispute, Outcome
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ def load(session: Session, person: Person, number: int) -> Disputed:
     if row.settled_at is None and person.id in {row.first_id, row.second_id}:
         raise NotBlind()
     shown = row.settled_at is not None
-    first = Side(row.first, row.first_reader.name if shown and row.first_reader else "")
-    second = Side(row.second, row.second_reader.name if shown else "")
+    first = Side(_told(row.first), row.first_reader.name if shown and row.first_reader else "")
+    second = Side(_told(row.second), row.second_reader.name if shown else "")
     return Disputed(
         row=row,
         text=reading.text_read(session, row.case, row.content_hash),
@@ -172,6 +172,17 @@ def _doubt_golden(session: Session, person: Person, row: Adjudication, at: datet
     golden = session.get_one(Golden, answer.golden_id)
     if golden.outcome != row.outcome and golden.retired_at is None:
         golden.retired_by, golden.retired_at, golden.retired_why = person.id, at, row.reason
+
+
+def _told(reading: dict[str, Any]) -> dict[str, Any]:
+    """Return what every reading of its outcome says: else the act would tell a review from a decision."""
+    outcome = Outcome(reading["outcome"])
+    return {
+        "outcome": outcome,
+        "act": reading["act"] if outcome == Outcome.PROTECTED else None,
+        "harms": reading["harms"] if outcome in HARMFUL else [],
+        "reason": reading["reason"],
+    }
 
 
 def _review(row: Adjudication) -> int | None:

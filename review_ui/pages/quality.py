@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
@@ -38,7 +39,8 @@ def numbers(
         known = golden.listing(session, person) if lead else []
         disputes = adjudication.listing(session, person) if lead else []
     return page(
-        request, "quality.html", who, period=period, whole=whole, own=own, people=people, known=known,
+        request, "quality.html", who, last=period.until - timedelta(days=1), whole=whole, own=own,
+        people=people, known=known,
         disputes=len(disputes), weeks=weeks, choices=CHOICES,
     )  # fmt: skip
 
