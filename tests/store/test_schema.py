@@ -73,12 +73,15 @@ UPDATE post SET assessment_id = (SELECT max(id) FROM assessment);
 INSERT INTO "user" (id, login, name, role, password_hash, must_change, active, created_at)
     VALUES (1, 'a', 'A', 'reviewer', 'x', false, true, '2026-01-01 00:00:00');
 INSERT INTO "case" (id, cluster_id, post_id, content_hash, state, version, priority, uncertain, opened_at)
-    VALUES (1, 1, 1, 'h', 'queued', 1, 1, false, '2026-01-01 00:00:00')
+    VALUES (1, 1, 1, 'h', 'queued', 1, 1, false, '2026-01-01 00:00:00');
+INSERT INTO policy (id, version, sha256, text, reason, actor, at)
+    VALUES (1, 'p', '0000000000000000000000000000000000000000000000000000000000000000', 't', 'w', 'system',
+    '2026-01-01 00:00:00')
 """
 REFERRAL = (
-    "INSERT INTO referral (case_id, state, rule, legal_basis, why_not_milder, evidence_sha256, policy,"
-    " proposer_id, approver_id, proposed_at, changed_at)"
-    " VALUES (1, '{state}', 'r', '{basis}', 'w', 'x', 'p', 1, {approver},"
+    "INSERT INTO referral (case_id, state, rule, legal_basis, why_not_milder, milder, content_hash,"
+    " evidence_sha256, policy, proposer_id, approver_id, proposed_at, changed_at)"
+    " VALUES (1, '{state}', 'r', '{basis}', 'w', '[\"correction\"]', 'h', 'x', 'p', 1, {approver},"
     " '2026-01-01 00:00:00', '2026-01-01 00:00:00')"
 )
 ASSESSMENT = (
