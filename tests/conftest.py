@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 
 from search.engine import SearchEngine
 from search.open import open_engine
 from store.keys import Keys
-from store.migrate import migrate
 from store.records import Records
+from tests.databases import drop, postgres_like, sqlite_at
 
 # Tables are as wide in every test: the console reads this once, when it is first imported.
 os.environ["COLUMNS"] = "220"
@@ -56,8 +56,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture
 def sqlite(tmp_path: Path) -> Iterator[Records]:
     """A migrated SQLite database in a folder of its own."""
-    records = Records(f"sqlite:///{tmp_path / 'kiemtin.db'}")
-    migrate(records)
+    records = sqlite_at(tmp_path / "kiemtin.db")
     yield records
     records.close()
 
@@ -68,16 +67,13 @@ def postgres() -> Iterator[Records]:
     name = f"kiemtin_test_{secrets.token_hex(6)}"
     server = create_engine(POSTGRES, isolation_level="AUTOCOMMIT")
     try:
-        with server.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
+        records = postgres_like(server, name)
     except OperationalError:
         absent("no PostgreSQL answers; apt-get install postgresql, or set KIEMTIN_TEST_DATABASE_URL")
-    records = Records(server.url.set(database=name).render_as_string(hide_password=False))
-    migrate(records)
     yield records
     records.close()
     with server.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        drop(connection, name)
     server.dispose()
 
 

@@ -25,18 +25,17 @@ from crawlers import sample_site
 from crawlers.sample_site import RunningSite
 from store import audit
 from store.archive import Archive
-from store.migrate import migrate
 from store.records import Records
 from store.tables import Capture, Post, Revision, Run
 from store.vocabulary import PageRole, RunState
 from store.work_tables import Host, Page
 from tests.crawlers.crawling import crawl
+from tests.databases import sqlite_at
 
 
 @pytest.fixture
 def records(tmp_path: Path) -> Iterator[Records]:
-    made = Records(f"sqlite:///{tmp_path / 'k.db'}")
-    migrate(made)
+    made = sqlite_at(tmp_path / "k.db")
     yield made
     made.close()
 

@@ -17,7 +17,6 @@ from crawlers.frontier import MOST_LEADS, MOST_LISTINGS
 from crawlers.reading.articles import read_article
 from crawlers.reading.page import Raw, Unreadable
 from store.archive import Archive
-from store.migrate import migrate
 from store.records import Records
 from store.tables import Capture, Post, Run, Source
 from store.work_tables import Page
@@ -25,6 +24,7 @@ from tests.conftest import ROOT
 from tests.crawlers.crawling import command
 from tests.crawlers.hostile import REDIRECTS, ROBOTS, WIRE, Site, article, serving
 from tests.crawlers.hostile_pages import ENDLESS, MARKUP, PACKED, TYPES
+from tests.databases import sqlite_at
 
 MOST_MEMORY = 600_000_000
 # What the process held at most, by the kernel's count; a child's own `ru_maxrss` begins with its parent's.
@@ -61,8 +61,7 @@ def crawl(records: Records, folder: Path, sites: Mapping[str, Site], timeout: fl
 @pytest.fixture
 def records(tmp_path: Path) -> Iterator[Records]:
     """The records where a crawl into `tmp_path` writes."""
-    made = Records(f"sqlite:///{tmp_path / 'k.db'}")
-    migrate(made)
+    made = sqlite_at(tmp_path / "k.db")
     yield made
     made.close()
 

@@ -20,7 +20,6 @@ from store import audit
 from store.archive import Archive
 from store.ingest import Incoming, accept
 from store.keys import Keys
-from store.migrate import migrate
 from store.records import Records
 from store.tables import Capture, Post, Rejection, Revision, Source
 from store.vocabulary import PostKind
@@ -28,14 +27,14 @@ from store.work_tables import Task
 from tests.crawlers.crawling import crawl
 from tests.crawlers.platforms import TELEGRAM, Platforms
 from tests.crawlers.warcs import AT, HTML, URL, Made, article, bring, count, only, posts
+from tests.databases import sqlite_at
 
 
 @pytest.fixture(scope="module")
 def crawled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Records, Path]]:
     """The records of a crawl of the sample site, done twice, and the WARC file that it left."""
     folder = tmp_path_factory.mktemp("crawl")
-    records = Records(f"sqlite:///{folder / 'k.db'}")
-    migrate(records)
+    records = sqlite_at(folder / "k.db")
     site = sample_site.serve()
     for _ in range(2):
         crawl(folder, sample_site.sources(site.url))

@@ -19,11 +19,11 @@ import pytest
 from sqlalchemy import func, select
 
 from store import audit
-from store.migrate import migrate
 from store.records import Records
 from store.tables import Capture, Post
 from tests.conftest import ROOT
 from tests.crawlers.crawling import command, crawl
+from tests.databases import sqlite_at
 
 PARAGRAPH = (
     "Sáng nay chợ Bãi Sậy mở cửa trở lại sau mười ngày nghỉ để khử khuẩn, tiểu thương vui mừng dọn hàng. "
@@ -32,8 +32,7 @@ PARAGRAPH = (
 
 @pytest.fixture
 def records(tmp_path: Path) -> Iterator[Records]:
-    made = Records(f"sqlite:///{tmp_path / 'k.db'}")
-    migrate(made)
+    made = sqlite_at(tmp_path / "k.db")
     yield made
     made.close()
 

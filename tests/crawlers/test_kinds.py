@@ -16,11 +16,11 @@ from sqlalchemy import select
 
 from crawlers.kinds import detect, kind_of
 from crawlers.reading.page import Raw, Unreadable
-from store.migrate import migrate
 from store.records import Records
 from store.tables import Post
 from store.vocabulary import PostKind, SourceKind
 from tests.crawlers.crawling import crawl
+from tests.databases import sqlite_at
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 WORDS = (
@@ -108,8 +108,7 @@ def site() -> Iterator[str]:
 
 @pytest.fixture
 def records(tmp_path: Path) -> Iterator[Records]:
-    made = Records(f"sqlite:///{tmp_path / 'k.db'}")
-    migrate(made)
+    made = sqlite_at(tmp_path / "k.db")
     yield made
     made.close()
 

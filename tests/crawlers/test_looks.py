@@ -17,13 +17,13 @@ from crawlers.frontier import LOOKS
 from review import history
 from store import tasks
 from store.archive import Archive
-from store.migrate import migrate
 from store.records import Records
 from store.tables import Capture, Post, Sighting
 from store.vocabulary import PageRole, TaskKind
 from store.work_tables import Page, Task
 from tests.crawlers.crawling import crawl
 from tests.crawlers.platforms import TELEGRAM, Platforms
+from tests.databases import sqlite_at
 from tests.factory import HARMFUL, HARMLESS, work
 
 ARTICLE = "<html><body><article><h1>Tin</h1><p>{}</p></article></body></html>"
@@ -50,8 +50,7 @@ class Site(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def records(tmp_path: Path) -> Iterator[Records]:
-    made = Records(f"sqlite:///{tmp_path / 'k.db'}")
-    migrate(made)
+    made = sqlite_at(tmp_path / "k.db")
     yield made
     made.close()
 

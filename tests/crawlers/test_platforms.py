@@ -13,19 +13,18 @@ from sqlalchemy import select
 
 from crawlers.reading import facebook
 from store.archive import Archive
-from store.migrate import migrate
 from store.records import Records
 from store.tables import Capture, Post
 from store.vocabulary import PostKind
 from store.work_tables import Page
 from tests.crawlers.crawling import crawl
 from tests.crawlers.platforms import CHANNEL, KEY, PAGE_NAME, TELEGRAM, TOKEN, Platforms
+from tests.databases import sqlite_at
 
 
 @pytest.fixture
 def records(tmp_path: Path) -> Iterator[Records]:
-    made = Records(f"sqlite:///{tmp_path / 'k.db'}")
-    migrate(made)
+    made = sqlite_at(tmp_path / "k.db")
     yield made
     made.close()
 

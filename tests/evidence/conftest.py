@@ -12,8 +12,7 @@ from evidence.build import Built, build
 from evidence.sign import read_certificates
 from evidence.verify import Anchors
 from kiemtin.demo_authority import Authority, authority
-from store.migrate import migrate
-from store.records import Records
+from tests.databases import sqlite_at
 from tests.evidence.made import BEGUN, Referred, confirmed, referred, tools
 
 
@@ -40,8 +39,7 @@ def own_authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture(scope="session")
 def ready(tmp_path_factory: pytest.TempPathFactory, own_authority: Authority) -> Iterator[Ready]:
     folder = tmp_path_factory.mktemp("bundle")
-    records = Records(f"sqlite:///{folder / 'kiemtin.db'}")
-    migrate(records)
+    records = sqlite_at(folder / "kiemtin.db")
     made = referred(records, folder)
     path = folder / "kiemtin-000001.zip"
     built = build(made.given(), confirmed(), tools(made.archive, own_authority), path, BEGUN)

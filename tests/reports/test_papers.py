@@ -14,8 +14,7 @@ import pytest
 from reports import charts, docx_paper, paper, weekly, weekly_document
 from reports.blocks import Document, Heading, Para, Picture
 from reports.letterhead import Letterhead
-from store.migrate import migrate
-from store.records import Records
+from tests.databases import sqlite_at
 from tests.reports.conftest import NOW, WEEK, fill, world_of
 
 HEAD = Letterhead(
@@ -28,8 +27,7 @@ HEADINGS = ("1. Tin gì đã lan truyền", "2. Đã làm gì", "3. Người dâ
 
 @pytest.fixture(scope="module")
 def document(tmp_path_factory: pytest.TempPathFactory) -> Document:
-    records = Records(f"sqlite:///{tmp_path_factory.mktemp('papers') / 'kiemtin.db'}")
-    migrate(records)
+    records = sqlite_at(tmp_path_factory.mktemp("papers") / "kiemtin.db")
     fill(world_of(records))
     with records.read() as session:
         found = weekly.build(session, WEEK, NOW)

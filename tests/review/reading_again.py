@@ -18,10 +18,10 @@ from review.drawing import Sampling
 from review.permissions import Person
 from review.reading import Reading
 from store.keys import Keys
-from store.migrate import migrate
 from store.records import Records
 from store.tables import Case, Decision
 from store.vocabulary import Outcome, Role
+from tests.databases import sqlite_at
 from tests.factory import HARMFUL, NOW, Place, person
 
 LATER = NOW + timedelta(minutes=1)
@@ -114,8 +114,7 @@ def reread(records: Records) -> Reread:
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Reread]:
     """The desk, made once: scoring takes longer than all that a test does with it."""
     path = tmp_path_factory.mktemp("reread") / "kiemtin.db"
-    records = Records(f"sqlite:///{path}")
-    migrate(records)
+    records = sqlite_at(path)
     desk = reread(records)
     records.close()
     return path, desk

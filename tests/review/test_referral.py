@@ -46,12 +46,12 @@ from review.referral_errors import (
     StandsProtected,
 )
 from store import audit, policies
-from store.migrate import migrate
 from store.records import Records
 from store.second_review_tables import SecondReview
 from store.tables import Activity, Case, Event, Post, Referral
 from store.vocabulary import MilderMeans, Outcome, ReferralState, Role, TaskKind
 from store.work_tables import Task
+from tests.databases import sqlite_at
 from tests.factory import NOW, Place, person
 from tests.referable import BASIS, SAID, SCAM, judge, look_blind, propose, referable_case
 
@@ -118,8 +118,7 @@ class Desk:
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated database that each test copies: migrating takes longer than most of them."""
     path = tmp_path_factory.mktemp("migrated") / "kiemtin.db"
-    records = Records(f"sqlite:///{path}")
-    migrate(records)
+    records = sqlite_at(path)
     records.close()
     return path
 

@@ -21,9 +21,9 @@ from review_ui.app import create_app
 from search.engine import SearchEngine
 from search.open import open_engine
 from store.archive import Archive
-from store.migrate import migrate
 from store.records import Records
 from store.tables import Decision
+from tests.databases import sqlite_at
 from tests.factory import HARMFUL, HARMLESS, Place, work
 
 if TYPE_CHECKING:
@@ -86,8 +86,7 @@ class Running:
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Running]:
-    records = Records(f"sqlite:///{tmp_path / 'k.db'}")
-    migrate(records)
+    records = sqlite_at(tmp_path / "k.db")
     engine = open_engine(f"tantivy:{tmp_path / 'search'}")
     place = Place(records)
     place.take(*HARMFUL, HARMLESS)
