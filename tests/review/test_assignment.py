@@ -97,7 +97,7 @@ def test_who_holds_a_case_hands_it_over_and_can_no_longer_decide_it(
             held.version,
             held.token,
             f"{1:064d}",
-            decision.Verdict(Outcome.PROTECTED, "ý kiến"),
+            decision.Verdict(Outcome.PROTECTED, "ý kiến", act="opinion"),
             NOW,
         )
     # Given by a person, it comes although minh had put it aside.
@@ -127,7 +127,7 @@ def test_a_reopened_case_goes_to_somebody_else(
             held.version,
             held.token,
             f"{1:064d}",
-            decision.Verdict(Outcome.PROTECTED, "ý kiến"),
+            decision.Verdict(Outcome.PROTECTED, "ý kiến", act="opinion"),
             NOW,
         )
         decision.reopen(session, lan, 1, "nguồn mới", NOW)

@@ -18,7 +18,7 @@ from tests.bulk import cases
 from tests.factory import NOW, person
 
 CLIENTS, CASES = 8, 500
-PROTECTED = Verdict(Outcome.PROTECTED, "ý kiến")
+PROTECTED = Verdict(Outcome.PROTECTED, "ý kiến", act="opinion")
 
 
 class Client(threading.Thread):

@@ -308,7 +308,7 @@ def test_a_case_that_one_found_protected_is_opened_by_two_who_find_harm_never_by
             if case.state == "decided":
                 decision.reopen(session, desk.lan, case.id, "xem lại", at)  # type: ignore[arg-type]
             held = queue.lease(session, who, case.id, at)  # type: ignore[arg-type]
-            verdict = Verdict(outcome, "lừa tiền", "đính chính")
+            verdict = Verdict(outcome, "lừa tiền", "đính chính", "opinion")
             decision.decide(session, who, case.id, held.version, held.token, case.content_hash, verdict, at)  # type: ignore[arg-type]
             desk.case = session.get_one(Case, case.id)
 
