@@ -488,10 +488,10 @@ def test_the_rules_of_the_desk_refuse_a_program_too(desk: Desk) -> None:
 def test_a_session_of_somebody_locked_out_opens_nothing(desk: Desk) -> None:
     from api import accounts
 
-    people(desk, [("spare", Role.ADMIN)])
+    people(desk, [("spare", Role.ADMIN), ("other", Role.ADMIN)])
     headers = sessions(desk, ["spare"])["spare"]
     door = Door(replace(desk))
     assert door.opens("GET /api/v1/queue", headers)
     with desk.records.write() as session:
-        accounts.set_active(session, "spare", False, "system")
+        accounts.set_active(session, Person(99, Role.ADMIN), "spare", False)
     assert not door.opens("GET /api/v1/queue", headers)

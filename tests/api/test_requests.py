@@ -182,7 +182,7 @@ def test_the_same_request_again_is_done_once_and_answered_the_same(desk: Desk, l
     case = lead.get(f"/api/v1/cases/{lease.json()['case_id']}").json()
     given = {
         "version": lease.json()["version"], "token": lease.json()["token"], "seen": case["content_hash"],
-        "outcome": "dismiss",
+        "outcome": "dismiss", "reason": "không gây hại",
     }  # fmt: skip
     path = f"/api/v1/cases/{case['case_id']}/decide"
     first = lead.post(path, given, Idempotency_Key="a-2")
@@ -291,7 +291,7 @@ def test_a_token_ends_when_it_should(desk: Desk, clock: Clock, end: str) -> None
         if end == "revoked":
             tokens.revoke(session, Person(1, Role.LEAD), 1, clock.now)
         if end == "locked":
-            accounts.set_active(session, "lead", False, "system")
+            accounts.set_active(session, Person(99, Role.ADMIN), "lead", False)
         if end == "must change":
             accounts.reset(session, "lead", "system")
     if end == "expired":
