@@ -37,12 +37,12 @@ def complaint(number: int, state: str, *, assigned: str = "NULL", review: str = 
 def kept(records: Records) -> Records:
     """A decided case with a lot, a settled and an open adjudication, a known case with answers, a closed complaint."""
     people = ", ".join(
-        f"({number}, 'u{number}', 'U', 'lead', 'x', false, true, 0, {DAY})" for number in (2, 3)
+        f"({number}, 'u{number}', 'U', 'lead', 'x', false, true, {DAY})" for number in (2, 3)
     )
     run(
         records,
         *BASICS.split(";"),
-        'INSERT INTO "user" (id, login, name, role, password_hash, must_change, active, failures, created_at)'
+        'INSERT INTO "user" (id, login, name, role, password_hash, must_change, active, created_at)'
         f" VALUES {people}",
         *case(11),
         "INSERT INTO decision (id, case_id, case_version, user_id, outcome, reason, correction, policy, snapshot,"

@@ -40,8 +40,8 @@ def decided(version: int, user: int, outcome: str, at: str) -> str:
 def gate(records: Records) -> Records:
     """Case 11, free and with grounds, and four persons."""
     people = [
-        'INSERT INTO "user" (id, login, name, role, password_hash, must_change, active, failures, created_at)'
-        f" VALUES ({number}, 'u{number}', 'U', 'lead', 'x', false, true, 0, {DAY})"
+        'INSERT INTO "user" (id, login, name, role, password_hash, must_change, active, created_at)'
+        f" VALUES ({number}, 'u{number}', 'U', 'lead', 'x', false, true, {DAY})"
         for number in (2, 3, 4)
     ]
     run(records, *BASICS.split(";"), *people, POLICY, *case(11), *assessed(11))

@@ -73,11 +73,12 @@ UPDATE post SET assessment_id = (SELECT max(id) FROM assessment);
 INSERT INTO "user" (id, login, name, role, password_hash, must_change, active, created_at)
     VALUES (1, 'a', 'A', 'reviewer', 'x', false, true, '2026-01-01 00:00:00');
 INSERT INTO "case" (id, cluster_id, post_id, content_hash, state, version, priority, uncertain, opened_at)
-    VALUES (1, 1, 1, 'h', 'queued', 1, 1, false, '2026-01-01 00:00:00');
-INSERT INTO policy (id, version, sha256, text, reason, actor, at)
-    VALUES (1, 'p', '0000000000000000000000000000000000000000000000000000000000000000', 't', 'w', 'system',
-    '2026-01-01 00:00:00')
+    VALUES (1, 1, 1, 'h', 'queued', 1, 1, false, '2026-01-01 00:00:00')
 """
+POLICY = (
+    "INSERT INTO policy (id, version, sha256, text, reason, actor, at)"
+    f" VALUES (1, 'p', '{'0' * 64}', 't', 'w', 'system', '2026-01-01 00:00:00')"
+)
 REFERRAL = (
     "INSERT INTO referral (case_id, state, rule, legal_basis, why_not_milder, milder, content_hash,"
     " evidence_sha256, policy, proposer_id, approver_id, proposed_at, changed_at)"
@@ -115,7 +116,7 @@ ASSESSMENT = (
 )
 def test_the_database_itself_refuses_what_must_never_be(records: Records, statement: str) -> None:
     with records.write() as session:
-        for basic in BASICS.split(";"):
+        for basic in (*BASICS.split(";"), POLICY):
             session.connection().exec_driver_sql(basic)
     with pytest.raises(DBAPIError), records.write() as session:
         session.execute(text(statement))
@@ -123,7 +124,7 @@ def test_the_database_itself_refuses_what_must_never_be(records: Records, statem
 
 def test_the_same_statements_pass_where_they_are_right(records: Records) -> None:
     with records.write() as session:
-        for basic in BASICS.split(";"):
+        for basic in (*BASICS.split(";"), POLICY):
             session.connection().exec_driver_sql(basic)
         session.execute(text(REFERRAL.format(state="proposed", basis="điều", approver="NULL")))
         session.execute(text(ASSESSMENT.format(harmful="0.9", protected="false", referable="true")))
