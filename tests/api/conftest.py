@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import pytest
 from fastapi.testclient import TestClient
 
-from api import accounts
 from api.desk import Desk
 from review_ui.app import create_app
 from search.open import open_engine
@@ -20,6 +19,7 @@ from store.keys import Keys
 from store.records import Records
 from store.vocabulary import Role
 from tests.factory import HARMFUL, HARMLESS, NOW, Place
+from tests.joined import join
 
 if TYPE_CHECKING:
     from tests.api.people import Front
@@ -82,9 +82,7 @@ def house(sqlite: Records, tmp_path: Path) -> Iterator[House]:
     made = House(desk, place, clock)
     for role in Role:
         with sqlite.write() as session:
-            given = accounts.invite(session, role.value, role.value.title(), role, "system")
-            user = session.merge(accounts.get(session, role.value))
-            accounts.change_password(session, user, given, PASSWORD)
+            join(session, role.value, role, PASSWORD)
     yield made
     engine.close()
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api import accounts
 from kiemtin import given_policy
 from review import drawing
 from review.drawing import Sampling
 from store.vocabulary import Role
 from tests.api.conftest import PASSWORD, House, sign_in
 from tests.factory import NOW
+from tests.joined import join
 
 OTHER = {"outcome": "protected", "act": "question", "harms": [], "reason": "chỉ là câu hỏi"}
 LETTER = {
@@ -31,9 +31,7 @@ def open_house(house: House) -> House:
     given_policy.begin(house.desk.records, None)
     for login in ("minh", "tam"):
         with house.desk.records.write() as session:
-            given = accounts.invite(session, login, login.title(), Role.REVIEWER, "system")
-            user = session.merge(accounts.get(session, login))
-            accounts.change_password(session, user, given, PASSWORD)
+            join(session, login, Role.REVIEWER, PASSWORD)
     return house
 
 

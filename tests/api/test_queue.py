@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 from fastapi.testclient import TestClient
 
-from api import accounts, live
+from api import live
 from api.desk import Desk
 from api.live import Live
 from review import queue
@@ -25,7 +25,8 @@ from store.records import Records
 from store.vocabulary import Role
 from tests.api.conftest import PASSWORD, Clock, House
 from tests.api.test_pages import fields
-from tests.factory import HARMFUL, NOW, Place, person
+from tests.factory import HARMFUL, Place, person
+from tests.joined import join
 
 
 @pytest.fixture
@@ -37,9 +38,7 @@ def house(sqlite: Records, tmp_path: Path) -> Iterator[House]:
     place.work(engine)
     with sqlite.write() as session:
         for role in (Role.LEAD, Role.REVIEWER):
-            given = accounts.invite(session, role.value, role.value.title(), role, "system")
-            user = session.merge(accounts._user(session, role.value))
-            accounts.change_password(session, user, given, PASSWORD, NOW)
+            join(session, role.value, role, PASSWORD)
     yield House(Desk(sqlite, engine, Archive(tmp_path / "archive"), clock=clock), place, clock)
     engine.close()
 

@@ -17,7 +17,6 @@ from pathlib import Path
 import httpx
 from sqlalchemy import func, select
 
-from api import accounts
 from crawlers import sample_site
 from kiemtin.doctor import examine
 from search.open import open_engine
@@ -28,6 +27,7 @@ from store.tables import Activity, Assessment, Capture, Case, Decision, Event, P
 from store.vocabulary import Role
 from store.work_tables import Worker
 from tests.factory import HARMFUL, HARMLESS
+from tests.joined import join
 from tests.kiemtin.program import Program
 
 KILLS = int(os.environ.get("KIEMTIN_TEST_KILLS", "8"))
@@ -107,8 +107,7 @@ def test_killing_any_process_at_any_moment_loses_and_repeats_nothing(tmp_path: P
     program.run("migrate")
     records = program.records()
     with records.write() as session:
-        given = accounts.invite(session, "hoa", "Hoa", Role.REVIEWER, audit.SYSTEM)
-        accounts.change_password(session, accounts.get(session, "hoa"), given, PASSWORD)
+        join(session, "hoa", Role.REVIEWER, PASSWORD)
     commands = {
         "import": ["import", "posts.jsonl", "--quiet"],
         "work": ["work"],

@@ -14,7 +14,6 @@ from fastapi.testclient import TestClient
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from api import accounts
 from api.desk import Desk
 from kiemtin.static_site import write
 from kiemtin.work.weekly_draft import AT, WeeklyDraft
@@ -32,6 +31,7 @@ from store.report_tables import Correction, Report
 from store.tables import Event
 from store.vocabulary import ReportState, Role
 from tests.api.conftest import PASSWORD, Clock, sign_in
+from tests.joined import join
 from tests.reports.conftest import MONDAY, NOW, WEEK, World, fill
 
 SPOKEN = "Bà con chú ý: ăn tỏi không chữa được bệnh."
@@ -52,10 +52,7 @@ def desk(world: World, tmp_path: Path) -> Desk:
     made = Desk(world.records, engine, Archive(tmp_path / "archive"), clock=Clock(NOW), telling=telling)
     with world.records.write() as session:
         for login, role in (("truong", Role.LEAD), ("doc", Role.REVIEWER)):
-            given = accounts.invite(session, login, login.title(), role, "system")
-            accounts.change_password(
-                session, session.merge(accounts._user(session, login)), given, PASSWORD, NOW
-            )
+            join(session, login, role, PASSWORD)
     return made
 
 

@@ -36,9 +36,7 @@ def complaint(number: int, state: str, *, assigned: str = "NULL", review: str = 
 @pytest.fixture
 def kept(records: Records) -> Records:
     """A decided case with a lot, a settled and an open adjudication, a known case with answers, a closed complaint."""
-    people = ", ".join(
-        f"({number}, 'u{number}', 'U', 'lead', 'x', false, true, {DAY})" for number in (2, 3)
-    )
+    people = ", ".join(f"({number}, 'u{number}', 'U', 'lead', 'x', false, true, {DAY})" for number in (2, 3))
     run(
         records,
         *BASICS.split(";"),

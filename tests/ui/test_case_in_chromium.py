@@ -11,12 +11,12 @@ from itertools import combinations, islice
 import pytest
 from sqlalchemy import func, select
 
-from api import accounts
 from store.archived import Exchange
 from store.case_tables import CopyMark, Note
 from store.tables import Capture, Case, Decision, Event, Post
 from store.vocabulary import Role
 from tests.factory import HARMFUL, NOW
+from tests.joined import join
 from tests.ui.conftest import (
     PASSWORD,
     PATIENCE,
@@ -108,9 +108,7 @@ def test_no_key_acts_while_the_server_is_slow_and_none_reaches_the_next_case(
 def colleague(running: Running, context: BrowserContext) -> Page:
     """Sign another reviewer in, in a browser of their own."""
     with running.records.write() as session:
-        given = accounts.invite(session, "minh", "Minh", Role.REVIEWER, "system")
-        user = session.merge(accounts._user(session, "minh"))
-        accounts.change_password(session, user, given, PASSWORD, NOW)
+        join(session, "minh", Role.REVIEWER, PASSWORD)
     page = context.browser.new_page(viewport={"width": 1280, "height": 800})  # type: ignore[union-attr]
     page.set_default_timeout(PATIENCE)
     page.goto(f"{running.url}/sign-in")

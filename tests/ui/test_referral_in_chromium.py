@@ -11,15 +11,14 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from api import accounts
 from api.desk import Desk
 from review_ui.app import create_app
 from search.open import open_engine
 from store.archive import Archive
 from store.records import Records
-from store.tables import Referral, User
+from store.tables import Referral
 from store.vocabulary import Role
-from tests.factory import NOW
+from tests.joined import join
 from tests.referable import BASIS, SCAM, referable_case
 
 pytest.importorskip(
@@ -55,10 +54,7 @@ def served(sqlite: Records, tmp_path: Path) -> Iterator[Served]:
     case = referable_case(sqlite)
     for login, role in PEOPLE.items():
         with sqlite.write() as session:
-            given = accounts.invite(session, login, login.title(), role, "system")
-            accounts.change_password(
-                session, session.query(User).filter_by(login=login).one(), given, PASSWORD, NOW
-            )
+            join(session, login, role, PASSWORD)
     app = create_app(Desk(sqlite, engine, Archive(tmp_path / "archive")))
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
     thread = threading.Thread(target=server.run)
