@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from reports.asking import numbered, spanning, within
 from reports.model import Change, OutcomeLine, Work
@@ -31,13 +32,7 @@ def work(session: Session, now: Period, before: Period, at: datetime) -> Work:
     opened = _two(
         session, select(numbered(Case.opened_at, two), func.count()).where(within(Case.opened_at, both))
     )
-    outcomes = {outcome: [0, 0] for outcome in Outcome}
-    for outcome, which, number in session.execute(
-        select(Decision.outcome, numbered(Decision.at, two), func.count())
-        .where(standing(), within(Decision.at, both))
-        .group_by(Decision.outcome, numbered(Decision.at, two))
-    ):
-        outcomes[Outcome(outcome)][which] = number
+    outcomes = _by(session, Decision.outcome, Decision.at, two, standing())
     escalated = _two(
         session,
         select(numbered(Activity.at, two), func.count()).where(
@@ -64,7 +59,7 @@ def work(session: Session, now: Period, before: Period, at: datetime) -> Work:
     return Work(
         opened=opened,
         decided=Change(now=sum(n[1] for n in outcomes.values()), before=sum(n[0] for n in outcomes.values())),
-        outcomes=[OutcomeLine(outcome=one, now=n[1], before=n[0]) for one, n in outcomes.items()],
+        outcomes=[OutcomeLine(outcome=o, now=outcomes[o][1], before=outcomes[o][0]) for o in Outcome],
         escalated=escalated,
         hours=_hours(hours.get(1)),
         hours_before=_hours(hours.get(0)),
@@ -78,14 +73,26 @@ def work(session: Session, now: Period, before: Period, at: datetime) -> Work:
 
 def _referrals(session: Session, two: list[Period]) -> list[OutcomeLine]:
     """Count referrals by the state that they came to in each period."""
-    found = {state: [0, 0] for state in ReferralState}
-    for state, which, number in session.execute(
-        select(Referral.state, numbered(Referral.changed_at, two), func.count())
-        .where(within(Referral.changed_at, spanning(two)))
-        .group_by(Referral.state, numbered(Referral.changed_at, two))
+    found = _by(session, Referral.state, Referral.changed_at, two)
+    return [OutcomeLine(outcome=s, now=found[s][1], before=found[s][0]) for s in ReferralState if s in found]
+
+
+def _by(
+    session: Session,
+    key: InstrumentedAttribute[str],
+    time: InstrumentedAttribute[datetime],
+    two: list[Period],
+    *where: ColumnElement[bool],
+) -> dict[str, list[int]]:
+    """Count rows by a key and by which of the two periods they lie in: [before, now]; without any, [0, 0]."""
+    found: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    # The very same expression in both places: written anew it would have other parameters, and be another.
+    number = numbered(time, two)
+    for value, which, rows in session.execute(
+        select(key, number, func.count()).where(within(time, spanning(two)), *where).group_by(key, number)
     ):
-        found[ReferralState(state)][which] = number
-    return [OutcomeLine(outcome=one, now=n[1], before=n[0]) for one, n in found.items() if any(n)]
+        found[value][which] = rows
+    return found
 
 
 def _two(session: Session, query: Select[int, int]) -> Change:
