@@ -26,7 +26,8 @@ TOLD = Told(
 
 
 def words(document: Document) -> str:
-    return repr((document.title, document.blocks, document.annexes, document.foot))
+    told = repr((document.title, document.blocks, document.annexes, document.foot))
+    return told.replace("\\xa0", "\u00a0")
 
 
 def test_a_week_is_counted_as_it_was_on_either_database(records: Records) -> None:
