@@ -105,12 +105,6 @@ class Wacz:
         container.write(target, [(name, self.folder / name) for name in every])
 
 
-def payload_of(member: bytes) -> bytes:
-    """Return the content of a record, unpacked."""
-    record = _read(member)
-    return bytes(record.content_stream().read())
-
-
 def _read(member: bytes) -> ArcWarcRecord:
     return next(iter(ArchiveIterator(io.BytesIO(member))))
 

@@ -226,7 +226,7 @@ class Settings(BaseSettings):
     def archive_path(self) -> Path:
         return self.archive_dir or self.data_dir / "archive"
 
-    @field_validator("crawl_private", "webhook_private")
+    @field_validator("crawl_private", "webhook_private", "trusted_proxies")
     @classmethod
     def _networks(cls, value: str) -> str:
         for one in _parts(value):
@@ -254,13 +254,6 @@ class Settings(BaseSettings):
     def clocks(self) -> Clocks:
         """The clock of each lane."""
         return _clocks(self.sla_hours)
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _proxies(cls, value: str) -> str:
-        for one in _parts(value):
-            ip_network(one)
-        return value
 
     @field_validator("second_factor_roles")
     @classmethod
@@ -317,7 +310,7 @@ class Settings(BaseSettings):
 
     @field_validator("report_recipients")
     @classmethod
-    def _known_roles_of_factor(cls, value: str) -> str:
+    def _known_recipients(cls, value: str) -> str:
         from reports.telling import recipients_of
 
         recipients_of(value)

@@ -15,9 +15,9 @@ from api.complaint_routes import PAGE
 from review import redress
 from review.errors import NoSuchCase, NotStanding, ReasonNeeded, ReferenceTaken, ReviewError
 from review.permissions import Action, require
-from review.reading import Reading
 from review.redress import Letter
 from review_ui.page import page, say
+from review_ui.reading_form import Answer, incomplete
 from review_ui.render import VIETNAM
 from store.vocabulary import ComplaintKind, Outcome
 
@@ -34,16 +34,6 @@ class Sheet(BaseModel):
     reference: str = ""
     received_on: date | None = None
     said: str = ""
-
-
-class Answer(BaseModel):
-    """The form of a reading as it was filled in."""
-
-    outcome: Outcome | None = None
-    act: str = ""
-    harms: list[str] = []
-    reason: str = ""
-    seen: str = ""
 
 
 @router.get("/complaints")
@@ -101,11 +91,9 @@ def assign(request: Request, who: Who, complaint_id: int, to: Annotated[int, For
 @router.post("/complaints/{complaint_id}/answer")
 def answer(request: Request, who: Who, complaint_id: int, given: Annotated[Answer, Form()]) -> Response:
     """Keep what the one to whom it was given found."""
-    if given.outcome is None or not given.act:
-        return _one(
-            request, who, complaint_id, given, say(request, "Hãy chọn hành vi lời nói và kết luận."), 422
-        )
-    reading = Reading(given.outcome, given.act, tuple(given.harms), given.reason)
+    reading = given.reading()
+    if reading is None:
+        return _one(request, who, complaint_id, given, incomplete(request), 422)
     desk = desk_of(request)
     try:
         with desk.records.write() as session:

@@ -6,27 +6,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
-from pydantic import BaseModel
 
 from api import problems
 from api.auth import SignedIn, Who, desk_of
 from review import blind
 from review.errors import ReviewError
-from review.reading import Reading
 from review_ui.page import page, say
+from review_ui.reading_form import Answer, incomplete
 from store.vocabulary import Outcome
 
 router = APIRouter()
-
-
-class Answer(BaseModel):
-    """The form of a second review as it was filled in."""
-
-    outcome: Outcome | None = None
-    act: str = ""
-    harms: list[str] = []
-    reason: str = ""
-    seen: str = ""
 
 
 @router.get("/second-reviews")
@@ -46,12 +35,12 @@ def one(request: Request, who: Who, case_id: int) -> Response:
 @router.post("/second-reviews/{case_id}")
 def answer(request: Request, who: Who, case_id: int, given: Annotated[Answer, Form()]) -> Response:
     """Take the answer; what is missing comes back with the form as it was filled in."""
-    if given.outcome is None or not given.act:
-        return _one(request, who, case_id, given, say(request, "Hãy chọn hành vi lời nói và kết luận."))
+    found = given.reading()
+    if found is None:
+        return _one(request, who, case_id, given, incomplete(request))
     desk = desk_of(request)
     try:
         with desk.records.write() as session:
-            found = Reading(given.outcome, given.act, tuple(given.harms), given.reason)
             blind.answer(session, who.person, case_id, found, given.seen, desk.clock())
     except ReviewError as error:
         words = say(request, error.template, **error.values)
