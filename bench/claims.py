@@ -35,7 +35,6 @@ from bench.corpus import sentences, shared_files
 from bench.frozen import Frozen
 from bench.measure import Measure
 from bench.questions import latencies
-from classifier.calibration import wilson
 from classifier.claims.base import ClaimBase, Known
 from classifier.claims.evidence import Finder, read
 from classifier.claims.lexical import Lexical
@@ -46,6 +45,7 @@ from classifier.load import load
 from classifier.model import Model, Pieces
 from classifier.policy import load_policy
 from store.claim_facts import Facts
+from store.shares import wilson
 from store.text import fold, normalise
 
 _FOLDS = 12

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-from classifier.calibration import wilson
+from store.shares import wilson
 
 
 @dataclass(frozen=True)

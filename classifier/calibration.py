@@ -13,6 +13,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from store.shares import wilson
+
 Floats = NDArray[np.float64]
 Bits = NDArray[np.bool_]
 Kind = Literal["temperature", "platt", "isotonic"]
@@ -186,17 +188,6 @@ def reliability(p: ArrayLike, truth: ArrayLike, bins: int = BINS, by: Bins = "ma
         for n, a, b in zip(total, predicted, observed, strict=True)
         if n
     )
-
-
-def wilson(positives: float, rows: float, z: float = 1.959964) -> tuple[float, float]:
-    """Return the interval of Wilson (1927) for a share; (0, 1) where there are no rows."""
-    if not rows:
-        return 0.0, 1.0
-    share, square = positives / rows, z * z / rows
-    half = z * float(np.sqrt(share * (1 - share) / rows + square / (4 * rows))) / (1 + square)
-    middle = (share + square / 2) / (1 + square)
-    # At the ends exact, where rounding would leave the share itself outside.
-    return middle - half if positives else 0.0, middle + half if positives < rows else 1.0
 
 
 def _sums(p: Floats, truth: Bits, weights: Floats, bins: int, by: Bins) -> tuple[Floats, Floats, Floats]:

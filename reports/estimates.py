@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
+from store.shares import wilson
+
 _Z = 1.959964  # of 95 %
 # With fewer pairs a kappa says nothing.
 LEAST = 10
@@ -26,15 +28,9 @@ class Estimate(BaseModel):
 
 
 def share(found: int, of: int) -> Estimate:
-    """Return a share with its Wilson interval (JASA 22, 1927), which holds for small numbers too."""
-    if of == 0:
-        return Estimate(value=None, low=0.0, high=1.0, of=0, found=0)
-    p = found / of
-    middle = (p + _Z**2 / (2 * of)) / (1 + _Z**2 / of)
-    half = _Z / (1 + _Z**2 / of) * math.sqrt(p * (1 - p) / of + _Z**2 / (4 * of**2))
-    low = 0.0 if found == 0 else middle - half
-    high = 1.0 if found == of else middle + half
-    return Estimate(value=p, low=low, high=high, of=of, found=found)
+    """Return a share with its Wilson interval."""
+    low, high = wilson(found, of)
+    return Estimate(value=found / of if of else None, low=low, high=high, of=of, found=found)
 
 
 def false_flags(protected: int, decided: int, flagged: int, spared: int) -> Estimate:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.calibration import wilson
 from classifier.evaluate.ranking import Bits, Floats, Statistic, plain, ratio
+from store.shares import wilson
 
 RESAMPLES = 1_000
 _SEED = 7

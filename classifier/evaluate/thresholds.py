@@ -11,12 +11,12 @@ from pydantic import ValidationError
 
 import models
 from classifier import policy_text
-from classifier.calibration import wilson
 from classifier.evaluate import ranking
 from classifier.evaluate.ranking import Bits, Floats
 from classifier.evaluate.resample import RESAMPLES, Figure, Resampler
 from classifier.evaluate.seen import HeldOut, Judged
 from classifier.policy import Protection, Thresholds
+from store.shares import wilson
 
 GRID = tuple(round(0.05 * step, 2) for step in range(1, 20))
 PROTECTED = tuple(

@@ -24,8 +24,8 @@ from classifier.calibration import (
     fit,
     log_loss,
     reliability,
-    wilson,
 )
+from store.shares import wilson
 
 Case = tuple[np.ndarray, np.ndarray]
 
