@@ -257,7 +257,8 @@ def test_a_share_lies_in_its_interval(one: int, other: int) -> None:
 
 def many(number: int) -> Iterator[Recorded]:
     for i in range(1, number + 1):
-        yield row(i, opened=MONDAY + timedelta(days=i % 700), harmful=(i % 100) / 100)
+        opened = MONDAY + timedelta(days=i % 700)
+        yield row(i, opened=opened, harmful=(i % 100) / 100, acts=dict.fromkeys(ACTS, 0.0) | {"claim": 1.0})
 
 
 def test_memory_does_not_grow_with_the_rows_and_progress_is_told() -> None:
