@@ -25,7 +25,7 @@ SAMPLES: Mapping[str, Any] = {
     "detail": "{}",
     "excerpt": "Uống nước tỏi nóng mỗi sáng là sạch vi rút…",
     "harm": "cure",
-    "harms": {"cure": 0.91},
+    "harms": 0.91,
     "hash": DIGEST,
     "head": DIGEST,
     "kind": "social",
@@ -53,6 +53,8 @@ SAMPLES: Mapping[str, Any] = {
     "verdict": "false",
     "version": 1,
 }
+# The key of an object whose keys are not fields, by its name.
+KEYS: Mapping[str, str] = {"harms": "cure"}
 _DEEPEST = 12
 
 
@@ -82,9 +84,14 @@ def _of_type(schema: Schema, schemas: Mapping[str, Schema], name: str, depth: in
         return _list(schema, schemas, name, depth)
     if kind != "object":
         return _plain(schema, kind, sample)
-    if depth > _DEEPEST or "properties" not in schema:
-        return sample if isinstance(sample, dict) else {}
-    return {key: example(one, schemas, key, depth + 1) for key, one in schema["properties"].items()}
+    if depth > _DEEPEST:
+        return {}
+    rest = schema.get("additionalProperties")
+    if isinstance(rest, Mapping):
+        keys = schema.get("propertyNames")
+        key = example(keys, schemas) if keys else KEYS.get(name, "…")
+        return {key: example(rest, schemas, name, depth + 1)}
+    return {key: example(one, schemas, key, depth + 1) for key, one in schema.get("properties", {}).items()}
 
 
 def _plain(schema: Schema, kind: str, sample: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
 from api.accounts import BadLogin, LoginTaken, NoSuchUser, SignInFailed
@@ -143,14 +144,21 @@ _STATUS: dict[type[Exception], int] = {
     MustAddFactor: 403,
     ForeignRequest: 403,
     SearchError: 503,
+    OverflowError: 422,
+    DataError: 422,
 }
+# What no column can hold: a number beyond its bounds on either database, or a NUL in a text on PostgreSQL.
+UNSTORABLE = (OverflowError, DataError)
 _WORDS: dict[type[Exception], str] = {
     NotSignedIn: "Bạn chưa đăng nhập.",
     MustChangePassword: "Hãy đổi mật khẩu dùng một lần trước.",
     MustAddFactor: "Vai trò của bạn bắt buộc xác thực hai bước. Hãy thêm ứng dụng xác thực trước.",
     ForeignRequest: "Yêu cầu không đến từ trang này hoặc phiên đã đổi. Tải lại trang rồi thử lại.",
+    **dict.fromkeys(UNSTORABLE, "Có số quá lớn, hoặc có ký tự mà hệ thống không lưu được."),
 }
-HANDLED = (ReviewError, NotSignedIn, MustChangePassword, MustAddFactor, ForeignRequest, SearchError)
+HANDLED = (
+    ReviewError, NotSignedIn, MustChangePassword, MustAddFactor, ForeignRequest, SearchError, *UNSTORABLE
+)  # fmt: skip
 
 FAILED = "Máy chủ gặp lỗi. Thử lại; nếu còn, báo quản trị mã {number}."
 TOO_LARGE = "Nội dung gửi quá lớn."
@@ -237,7 +245,8 @@ def problem(
 
 def kind_of(error: type[Exception]) -> str:
     """Return the name of an error's class as a problem's type has it: `LeaseLost` is `lease-lost`."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", error.__name__).lower()
+    name = "Unstorable" if issubclass(error, UNSTORABLE) else error.__name__
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
 
 
 async def on_known(request: Request, error: Exception) -> JSONResponse:

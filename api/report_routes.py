@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import Response
 from pydantic import BaseModel
 
 from api import reports as room
@@ -26,6 +26,12 @@ from store.vocabulary import ReportKind
 router = APIRouter(prefix="/api/v1")
 
 Weeks = Annotated[int, Query(ge=4, le=trending.MOST_WEEKS)]
+
+
+class Table(Response):
+    """A table as CSV, in UTF-8."""
+
+    media_type = "text/csv"
 
 
 class ReportAnswer(BaseModel):
@@ -123,10 +129,10 @@ def trends(request: Request, who: Who, weeks: Weeks = trending.WEEKS) -> Trends:
         return trending.trends(session, desk.clock(), weeks)
 
 
-@router.get("/trends/{part}.csv", response_class=PlainTextResponse)
+@router.get("/trends/{part}.csv", response_class=Table)
 def trends_csv(
     request: Request, who: Who, part: Literal["claims", "bursts", "sources"], weeks: Weeks = trending.WEEKS
-) -> PlainTextResponse:
+) -> Table:
     """Give the table of one chart as CSV."""
     found = trends(request, who, weeks)
     write = {"claims": trending.claims_csv, "bursts": trending.bursts_csv, "sources": trending.sources_csv}[
@@ -144,8 +150,8 @@ def spread(request: Request, who: Who, claim_id: str) -> Spread:
         return trending.spread(session, claim_id, desk.clock())
 
 
-@router.get("/trends/spread/{claim_id}/csv", response_class=PlainTextResponse)
-def spread_csv(request: Request, who: Who, claim_id: str) -> PlainTextResponse:
+@router.get("/trends/spread/{claim_id}/csv", response_class=Table)
+def spread_csv(request: Request, who: Who, claim_id: str) -> Table:
     """Give the spread of one claim as CSV."""
     return _csv(trending.spread_csv(spread(request, who, claim_id)), "spread")
 
@@ -237,6 +243,5 @@ def _names(session: Any, rows: Any) -> dict[str, str]:
     return views.names(session, {actor for row in rows for actor in (row.made_by, row.published_by) if actor})
 
 
-def _csv(text: str, name: str) -> PlainTextResponse:
-    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-    return PlainTextResponse(text, media_type="text/csv; charset=utf-8", headers=headers)
+def _csv(text: str, name: str) -> Table:
+    return Table(text, headers={"Content-Disposition": f'attachment; filename="{name}.csv"'})

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from review import golden, second_review
 from review.errors import NothingToRead
-from review.permissions import Action, Person, may
+from review.permissions import Action, Person, may, require
 from review.reading import Reading
 from store.complaint_tables import Complaint
 from store.second_review_tables import SecondReview
@@ -67,9 +67,10 @@ def to_read(session: Session, person: Person, case_id: int) -> Unread:
 def answer(session: Session, person: Person, case_id: int, reading: Reading, seen: str, at: datetime) -> None:
     """Keep what `person` found in a case that waits for them, for all that it was asked for.
 
-    `seen` is the content hash of the text shown. Raises `NothingToRead`, `CaseChanged` and what
+    `seen` is the content hash of the text shown. Raises `NotAllowed`, `NothingToRead`, `CaseChanged` and what
     `Reading.check` raises.
     """
+    require(person, Action.REVIEW)
     reading.check()
     reviews = [one for one in _reviews(session, person) if one.case_id == case_id]
     known = [one for one in golden.waiting(session, person) if one.golden.case_id == case_id]

@@ -91,6 +91,7 @@ def assign(request: Request, who: Who, complaint_id: int, to: Annotated[int, For
 @router.post("/complaints/{complaint_id}/answer")
 def answer(request: Request, who: Who, complaint_id: int, given: Annotated[Answer, Form()]) -> Response:
     """Keep what the one to whom it was given found."""
+    require(who.person, Action.REVIEW)
     reading = given.reading()
     if reading is None:
         return _one(request, who, complaint_id, given, incomplete(request), 422)

@@ -11,6 +11,8 @@ from sqlalchemy import select
 
 from api.auth import COOKIE
 from api.desk import Desk
+from evidence.build import Tools
+from evidence.errors import BundleError
 from store.tables import User, UserSession
 from store.vocabulary import Role
 
@@ -44,3 +46,8 @@ def sessions(desk: Desk, logins: Iterable[str]) -> dict[str, dict[str, str]]:
             )  # fmt: skip
             found[login] = {"Cookie": f"{COOKIE}={token}", "X-CSRF-Token": CSRF}
     return found
+
+
+def no_tools() -> Tools:
+    """What a bundle is built with, where none is to be built."""
+    raise BundleError("nothing is built here")

@@ -112,7 +112,7 @@ def test_an_approved_referral_is_masked_built_taken_acknowledged_and_recalled(
     root = read_certificates(room.own.of("root.pem"))
     verdict = verify(file, Anchors(root, root))
     assert (verdict.state, verdict.manifest_sha256) == (State.SOUND, built["manifest_sha256"])
-    assert liaison.post(f"/api/v1/bundles/{room.number}/receipt", json={"receipt": "  "}).status_code == 409
+    assert liaison.post(f"/api/v1/bundles/{room.number}/receipt", json={"receipt": "  "}).status_code == 422
     said = liaison.post(f"/api/v1/bundles/{room.number}/receipt", json={"receipt": "Số 45/BN"})
     assert said.status_code == 204
     assert (

@@ -18,6 +18,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import FailureGroup
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -26,6 +27,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from api import openapi, tokens
+from api.bundles import Shelf
 from api.desk import Desk
 from api.scopes import Scope
 from kiemtin import given_policy
@@ -36,7 +38,7 @@ from store.archive import Archive
 from store.news import EVENTS
 from store.records import Records
 from store.vocabulary import Role
-from tests.api.signed import people, sessions
+from tests.api.signed import no_tools, people, sessions
 from tests.conftest import ROOT
 from tests.factory import HARMFUL, NOW, Place, model
 
@@ -56,8 +58,9 @@ def desk(sqlite: Records, tmp_path: Path) -> Iterator[Desk]:
     place.work(engine)
     given_policy.begin(sqlite, None)
     made = Desk(
-        sqlite, engine, Archive(tmp_path / "archive"), clock=lambda: NOW, load_model=model, a_minute=1_000_000
-    )
+        sqlite, engine, Archive(tmp_path / "archive"), clock=lambda: NOW, load_model=model, a_minute=1_000_000,
+        shelf=Shelf(tmp_path / "bundles", no_tools),
+    )  # fmt: skip
     people(made, [("admin", Role.ADMIN)])
     yield made
     engine.close()
@@ -85,7 +88,7 @@ def test_every_route_answers_as_it_is_described_whatever_it_is_asked(desk: Desk)
     app = create_app(desk)
     schema = schemathesis.openapi.from_dict(openapi.of(app))
     schema.app = app
-    asked = 0
+    asked, wrong = 0, []
 
     def asking(headers: dict[str, str]) -> Callable[[Any], None]:
         def ask(case: Any) -> None:
@@ -111,6 +114,9 @@ def test_every_route_answers_as_it_is_described_whatever_it_is_asked(desk: Desk)
             except schemathesis.errors.SchemathesisError:
                 # Of a route without parameters nothing can be wrong.
                 assert mode == GenerationMode.NEGATIVE
+            except FailureGroup as failures:
+                wrong += [f"{operation.label}: {failure}" for failure in failures.exceptions]
+    assert not wrong, "\n".join(wrong)
     assert asked > 120
 
 

@@ -19,6 +19,7 @@ from classifier.claims.match import ClaimMatcher
 from classifier.claims.meaning import Kept
 from classifier.claims.weights import load_weights
 from classifier.claims.written import Written, rows, unrelated
+from classifier.load import load
 from classifier.model import Scores
 from classifier.policy import load_policy, parse
 from store import claims
@@ -168,8 +169,8 @@ def test_weights_are_chosen_on_written_posts_and_judged_out_of_fold(tmp_path: Pa
 
 
 def test_a_model_without_an_encoder_chooses_for_words(tmp_path: Path) -> None:
-    written = Written.read([shared("data/functional_a.jsonl")])
-    chosen = calibrate(written, ["Trời hôm nay đẹp quá, cả nhà đi chơi", "Giá vàng lại tăng"] * 20, model())
+    written, linear = Written.read([shared("data/functional_a.jsonl")]), load(models.path("tfidf"))
+    chosen = calibrate(written, ["Trời hôm nay đẹp quá, cả nhà đi chơi", "Giá vàng lại tăng"] * 20, linear)
     assert "both" not in chosen.told
     assert chosen.weights.both == chosen.weights.words
     assert {*chosen.weights.words.rank} <= {"words", "words_of_correction"}

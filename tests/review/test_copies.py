@@ -21,9 +21,10 @@ from review.notes import EmptyNote
 from review.permissions import Person
 from store.case_tables import CopyMark, Note
 from store.records import Records
-from store.tables import Activity, Case, Cluster, Decision, Event, Post, Referral
+from store.tables import Activity, Case, Cluster, Decision, Event, Post
 from store.vocabulary import CaseState, CopyVerdict, Outcome, Role
 from tests.factory import HARMFUL, NOW, Place, person
+from tests.referable import allow, propose
 
 SHOWN = HARMFUL[0]
 NEAR = f"{SHOWN} Bà con nhớ nhé"
@@ -230,18 +231,9 @@ def test_cases_that_say_the_same_are_decided_as_one_was(place: Place, case: Case
 
 def test_a_case_under_referral_is_never_decided_with_others(place: Place, hoa: Person) -> None:
     records = place.records
-    with records.write() as session:
-        # The gate of the database is not what is tried here.
-        session.execute(text("DROP TRIGGER referral_gate_insert"))
-        cases = session.scalars(select(Case)).all()
-        for one in cases:
-            session.add(
-                Referral(
-                    case_id=one.id, rule="fraud", legal_basis="x", why_not_milder="x", evidence_sha256="x",
-                    policy="x", proposer_id=hoa.id, proposed_at=NOW, changed_at=NOW,
-                )
-            )  # fmt: skip
     first, second = place.cases()[:2]
+    allow(records, second.id)
+    propose(records, hoa, second)
     decide(records, hoa, taken(records, hoa, first.id))
     seen = Seen(second.id, second.version, second.content_hash)
 

@@ -10,14 +10,9 @@ from playwright.sync_api import Page, expect
 from api import live
 from review import queue
 from tests.factory import person
-from tests.ui.test_desk_in_chromium import (  # noqa: F401 fixtures
-    Running,
-    case_on_screen,
-    context,
-    page,
-    pytestmark,
-    running,
-)
+from tests.ui.conftest import Running, case_on_screen, needs_chromium
+
+pytestmark = needs_chromium
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +20,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "POLL_SECONDS", 0.05)
 
 
-def test_a_case_that_another_takes_leaves_the_list_with_a_line(running: Running, page: Page) -> None:  # noqa: F811
+def test_a_case_that_another_takes_leaves_the_list_with_a_line(running: Running, page: Page) -> None:
     minh = person(running.records, "minh")
     page.goto(f"{running.url}/queue")
     row = page.locator("tr[data-row]").nth(1)
@@ -38,8 +33,7 @@ def test_a_case_that_another_takes_leaves_the_list_with_a_line(running: Running,
 
 
 def test_the_case_on_the_screen_says_that_it_was_handed_over_elsewhere_and_a_break_is_due(
-    running: Running,  # noqa: F811
-    page: Page,  # noqa: F811
+    running: Running, page: Page
 ) -> None:
     expect(page.locator(".break")).to_be_hidden()
     page.evaluate(
