@@ -127,8 +127,8 @@ class House:
         if kind == TaskKind.SCORE:
             from kiemtin.work.score import Scoring
 
-            cache = self.settings.data_dir / "cache"
-            return Scoring(self.records, self.model, None, self.settings.work_batch, cache)
+            settings = self.settings
+            return Scoring(self.records, self.model, None, settings.work_batch, settings.cache_path)
         if kind == TaskKind.INDEX:
             from kiemtin.work.index import Indexing
 
@@ -173,7 +173,7 @@ class House:
             hotline=Hotline(token, self.keys, self.archive) if token else None,
             model_folder=Path(self.settings.model) if self.settings.model else None,
             load_model=lambda: self.model,
-            cache=self.settings.data_dir / "cache",
+            cache=self.settings.cache_path,
             try_source=self._try_source,
             provinces=self.settings.province_codes,
             approved_for=timedelta(hours=self.settings.referral_hours),

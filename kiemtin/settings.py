@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     search_api_key: SecretStr = Field(SecretStr(""), description="Khóa API Elasticsearch, thay cho mật khẩu.")
     search_ca_file: str = Field("", description="Tệp chứng thư CA của Elasticsearch.")
     archive_dir: Path | None = Field(None, description="Thư mục lưu trữ WARC.")
+    cache_dir: Path | None = Field(None, description="Thư mục của những gì tính lại được.")
     archive_url: str = Field(
         "", description="Kho nhận các tệp WARC đã đóng: s3://bucket/…, file:///…; trống là chỉ thư mục."
     )
@@ -225,6 +226,10 @@ class Settings(BaseSettings):
     @property
     def archive_path(self) -> Path:
         return self.archive_dir or self.data_dir / "archive"
+
+    @property
+    def cache_path(self) -> Path:
+        return self.cache_dir or self.data_dir / "cache"
 
     @field_validator("crawl_private", "webhook_private", "trusted_proxies")
     @classmethod

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,7 +30,19 @@ POSTGRES = os.environ.get(
 )
 REQUIRED = bool(os.environ.get("KIEMTIN_TEST_REQUIRE_SERVERS"))
 
+CACHE = "KIEMTIN_CACHE_DIR"
 ELASTICSEARCH = os.environ.get("KIEMTIN_TEST_ELASTICSEARCH_URL", "")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the whole run make the vectors of the shipped claims once; its workers inherit the folder."""
+    if not hasattr(config, "workerinput"):
+        os.environ[CACHE] = tempfile.mkdtemp(prefix="kiemtin-cache-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(CACHE, ""), ignore_errors=True)
 
 
 def shared(relative: str) -> Path:

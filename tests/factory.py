@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from classifier.load import load
 from classifier.model import Model
 from classifier.policy import Policy, load_policy
+from kiemtin.settings import Settings
 from kiemtin.work.crew import Crew
 from kiemtin.work.index import Indexing
 from kiemtin.work.score import Scoring
@@ -74,9 +75,16 @@ class NoEngine:
     def delete(self, post_ids: object) -> None: ...
 
 
+def scoring(
+    records: Records, otherwise: Policy | None = None, scorer: Model | None = None, batch: int = 128
+) -> Scoring:
+    """Return the station that scores, with the shipped model unless there is another."""
+    return Scoring(records, scorer or model(), otherwise, batch, Settings().cache_path)
+
+
 def stations(records: Records, engine: SearchEngine | None = None) -> list[Station]:
     """Return the stations that score with the shipped model and index, into nothing unless there is an engine."""
-    return [Scoring(records, model(), policy()), Indexing(records, engine or NoEngine())]  # type: ignore[arg-type]
+    return [scoring(records, policy()), Indexing(records, engine or NoEngine())]  # type: ignore[arg-type]
 
 
 def work(records: Records, engine: SearchEngine | None = None) -> Crew:

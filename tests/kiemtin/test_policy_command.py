@@ -15,11 +15,10 @@ import models
 from classifier.policy import parse
 from classifier.policy_edit import revised
 from kiemtin.cli import main
-from kiemtin.work.score import Scoring
 from store import policies
 from store.records import Records
 from store.tables import Assessment, Event, Post
-from tests.factory import HARMFUL, HARMLESS, Place, model
+from tests.factory import HARMFUL, HARMLESS, Place, scoring
 from tests.kiemtin.program import Program, wait_for
 
 FIRST = models.read_text("policy.yaml")
@@ -69,7 +68,7 @@ def line(empty: Line) -> Line:
 
 
 def score(records: Records) -> None:
-    station = Scoring(records, model(), None)
+    station = scoring(records)
     while station.once():
         pass
 

@@ -13,7 +13,7 @@ from sqlalchemy import delete, select, text
 
 import models
 from classifier.assess import Assessment, assess
-from classifier.model import Scores, Span
+from classifier.model import Model, Scores, Span
 from classifier.policy import Policy, parse
 from classifier.policy_edit import revised
 from kiemtin import given_policy
@@ -30,7 +30,7 @@ from store.records import Records
 from store.tables import Activity, Case, Cluster, Post
 from store.vocabulary import CaseState, Outcome, TaskKind
 from store.work_tables import Task
-from tests.factory import HARMFUL, HARMLESS, NOW, Place, model, person
+from tests.factory import HARMFUL, HARMLESS, NOW, Place, model, person, scoring
 from tests.kiemtin.program import wait_for
 
 FIRST = models.read_text("policy.yaml")
@@ -66,9 +66,9 @@ def present(records: Records) -> dict[int, tables.Assessment]:
         return {row.post_id: row for row in rows}
 
 
-def score(records: Records, scorer: object | None = None) -> Scoring:
+def score(records: Records, scorer: Model | None = None) -> Scoring:
     """Do all scoring owed, and return the station."""
-    station = Scoring(records, scorer or model(), None)  # type: ignore[arg-type]
+    station = scoring(records, scorer=scorer)
     while station.once():
         pass
     return station
@@ -222,7 +222,7 @@ def test_new_posts_are_scored_before_those_that_are_judged_again_and_make_no_que
         assert waiting.waiting == 10
         assert waiting.oldest is not None
         assert waiting.oldest > NOW
-    station = Scoring(records, model(), None, batch=1)
+    station = scoring(records, batch=1)
     station.once()
     assert present(records)[fresh.post_id].policy == "thử-2"
     assert sum(row.policy == "thử-2" for row in present(records).values()) == 1
@@ -267,7 +267,7 @@ def test_a_switch_while_a_batch_is_scored_leaves_nothing_of_the_policy_before(
 ) -> None:
     records = place.records
     place.take(*HARMFUL[8:12])
-    station = Scoring(records, model(), None)
+    station = scoring(records)
     plain = station._assess
 
     def switched_meanwhile(posts: Sequence[Post], policy: Policy) -> object:
@@ -294,7 +294,7 @@ def test_a_switch_waits_for_what_is_being_written_and_owes_it_too(postgres: Reco
     given_policy.begin(postgres, None)
     place.take(*HARMFUL[:3])
     made: list[policies.Switched] = []
-    station = Scoring(postgres, model(), None)
+    station = scoring(postgres)
     write = station._write
     thread = threading.Thread(target=lambda: made.append(switch(postgres)))
 
@@ -329,7 +329,7 @@ def test_a_policy_that_cannot_be_used_rests_the_station_and_costs_no_attempt(
 ) -> None:
     Place(sqlite).take(HARMFUL[0])
     begin(sqlite)
-    station = Scoring(sqlite, model(), None)
+    station = scoring(sqlite)
     with pytest.raises(Resting, match=said):
         station.once()
     with sqlite.write() as session:

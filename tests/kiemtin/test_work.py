@@ -17,7 +17,6 @@ from kiemtin import documents
 from kiemtin.doctor import examine, mend
 from kiemtin.work.crew import Crew
 from kiemtin.work.index import Indexing
-from kiemtin.work.score import Scoring
 from kiemtin.work.station import Resting
 from search.engine import Document, IndexDown, Query, SearchEngine
 from store import outbox, tasks
@@ -25,7 +24,7 @@ from store.records import Records
 from store.tables import Assessment, Case, Post
 from store.vocabulary import TaskKind
 from store.work_tables import Searchable, Task, Worker
-from tests.factory import HARMFUL, HARMLESS, NoEngine, Place, model, policy, stations, work
+from tests.factory import HARMFUL, HARMLESS, NoEngine, Place, model, policy, scoring, stations, work
 from tests.kiemtin.program import wait_for
 
 
@@ -79,7 +78,7 @@ def test_a_batch_asks_the_database_no_more_for_many_posts_than_for_few(records: 
         Place(records, name=f"Nguồn {size}").take(
             *(f"{HARMLESS} Tổ {n} phường {size}, gặp chị {n}" for n in range(size))
         )
-        station = Scoring(records, model(), policy())
+        station = scoring(records, policy())
         asked.clear()
         assert station.once() == size
         numbers.append(len(asked))
@@ -88,7 +87,7 @@ def test_a_batch_asks_the_database_no_more_for_many_posts_than_for_few(records: 
 
 def test_one_post_that_cannot_be_scored_holds_nobody_up(records: Records) -> None:
     Place(records).take(HARMFUL[0], "bài có chữ độc hại cho mô hình", HARMLESS)
-    crew = Crew(records, [Scoring(records, Fragile(), policy())])
+    crew = Crew(records, [scoring(records, policy(), Fragile())])
     crew.until_idle()
     assert crew.counters["score/done"] == 2
     assert crew.counters["score/failed"] == 1
@@ -149,16 +148,16 @@ def test_an_edit_that_comes_in_while_scoring_is_scored_by_itself(
 ) -> None:
     place = Place(records)
     place.take(HARMFUL[0], keys=["a"])
-    scoring = Scoring(records, model(), policy())
-    plain = scoring._assess
+    station = scoring(records, policy())
+    plain = station._assess
 
     def edited_meanwhile(posts: Sequence[Post], policy: Policy) -> object:
-        monkeypatch.setattr(scoring, "_assess", plain)
+        monkeypatch.setattr(station, "_assess", plain)
         place.take(HARMLESS, keys=["a"])
         return plain(posts, policy)
 
-    monkeypatch.setattr(scoring, "_assess", edited_meanwhile)
-    Crew(records, [scoring, Indexing(records, NoEngine())]).until_idle()  # type: ignore[arg-type]
+    monkeypatch.setattr(station, "_assess", edited_meanwhile)
+    Crew(records, [station, Indexing(records, NoEngine())]).until_idle()  # type: ignore[arg-type]
     with records.read() as session:
         post = session.scalars(select(Post)).one()
         assessment = session.get_one(Assessment, post.assessment_id)

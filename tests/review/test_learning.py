@@ -323,8 +323,7 @@ def test_a_file_that_cannot_be_written_is_a_clear_error_and_leaves_none(
 def test_an_edited_text_is_another_text(records: Records, place: Place, lead: Person, tmp_path: Path) -> None:
     from classifier.policy import load_policy
     from kiemtin.work.crew import Crew
-    from kiemtin.work.score import Scoring
-    from tests.factory import model
+    from tests.factory import scoring
 
     case = place.cases()[0]
     decide(records, lead, case.id, Outcome.CORRECT)
@@ -332,7 +331,7 @@ def test_an_edited_text_is_another_text(records: Records, place: Place, lead: Pe
         post = session.get_one(Post, case.post_id)
         before, key = post.text, post.key
     place.take("Lịch tiêm của phường vào sáng thứ hai, mang theo giấy tờ tùy thân nhé bà con.", keys=[key])
-    Crew(records, [Scoring(records, model(), load_policy())]).until_idle()
+    Crew(records, [scoring(records, load_policy())]).until_idle()
 
     counters, rows = exported(records, lead, tmp_path / "out.jsonl", single=True)
     assert (counters["edited"], rows) == (1, [])
