@@ -19,7 +19,8 @@ from classifier.tfidf import heads
 Share = Annotated[float, Field(ge=0, le=1)]
 
 ABOUT = "model.json"
-_READ = frozenset({"encoder.onnx", "tokenizer.json", f"tfidf/{ABOUT}", "tfidf/weights.npz"})
+TREES = "trees.npz"
+_READ = frozenset({"encoder.onnx", "tokenizer.json", TREES, f"tfidf/{ABOUT}", "tfidf/weights.npz"})
 _NEEDED: dict[Backend, str] = {"onnx": "encoder.onnx", "torch": "torch/heads.safetensors"}
 
 
@@ -46,7 +47,8 @@ class About(_Strict):
 
     `fusion` gives for each head (a, b, c): logit = a x encoder + b x linear + c, which `calibration` turns
     into a probability. With `acts` "softmax" the acts are softmax of their logits, without calibration; with
-    "sigmoid" they are calibrated one by one and then made to sum to 1. `files` are SHA-256 in hex.
+    "sigmoid" they are calibrated one by one and then made to sum to 1. `files` are SHA-256 in hex; with
+    `trees.npz` among them, P(harmful) is what trees make of all heads (`classifier.encoder.trees`).
     """
 
     kind: Literal["reader"] = "reader"

@@ -12,8 +12,9 @@ import models
 from classifier.calibration import Calibrator
 from classifier.encoder import folder as folders
 from classifier.encoder.encode import Encoder
-from classifier.encoder.folder import About
+from classifier.encoder.folder import TREES, About
 from classifier.encoder.runtime import Serving
+from classifier.encoder.trees import Trees
 from classifier.model import Floats, Pieces, Scores, Span
 from classifier.tfidf import TfidfModel, heads, to_scores
 
@@ -26,8 +27,10 @@ _SENTENCES = 16
 class ReaderModel:
     """See `classifier.model.Model`; the folder is described in `classifier.encoder.folder`."""
 
-    def __init__(self, about: About, encoder: Encoder, linear: TfidfModel | None) -> None:
-        self._about, self._encoder, self._linear = about, encoder, linear
+    def __init__(
+        self, about: About, encoder: Encoder, linear: TfidfModel | None, trees: Trees | None = None
+    ) -> None:
+        self._about, self._encoder, self._linear, self._trees = about, encoder, linear, trees
         self._mix = np.array([about.fusion[head] for head in heads()])
         found = about.calibrators()
         self._calibrators = [found.get(head, Calibrator("platt")) for head in heads()]
@@ -41,7 +44,8 @@ class ReaderModel:
         if not counted and (about.first_stage or any(b for _, b, _ in about.fusion.values())):
             raise models.DataError(f"Mô hình {folder} cần tfidf/ (first_stage, fusion) mà không có.")
         linear = TfidfModel.load(folder / "tfidf") if counted else None
-        return cls(about, Encoder.open(folder, about.shape, serving), linear)
+        trees = Trees.load(folder / TREES, len(heads())) if TREES in about.files else None
+        return cls(about, Encoder.open(folder, about.shape, serving), linear, trees)
 
     @property
     def name(self) -> str:
@@ -56,6 +60,8 @@ class ReaderModel:
         probabilities[read] = self._fused(reading.logits, linear[read])
         if self._linear is not None:
             probabilities[~read] = _stacked(to_scores(linear[~read], self._linear.calibration))
+        if self._trees is not None and len(texts):
+            probabilities[:, -1] = self._trees.harmful(probabilities)
         pieces = iter(reading.pieces)
         return Scores(
             about=probabilities[:, 0],

@@ -96,11 +96,20 @@ def _what(recipe: Recipe, figures: dict[str, Any]) -> str:
 post is about COVID-19, its speech act (11), its harms (9), whether it carries any harm"""
     if not recipe.encoder:
         return f"A logistic regression over words and parts of words, {heads}. {size}"
-    shape = f"windows of {recipe.max_length} tokens, {recipe.quantise}"
+    layers = f"its lowest {recipe.layers} layers, " if recipe.layers else ""
+    shape = f"{layers}windows of {recipe.max_length} tokens, {recipe.quantise}"
     return f"""One encoder (`{recipe.encoder}`, {shape}) {heads};
 and a vector of a text's meaning, by which claims are matched. Each head is fused with a logistic regression
 over words and parts of words (`tfidf/`), which is also the first stage: what it is sure to be off topic, the
-encoder does not read. {size}"""
+encoder does not read.
+{_trees(figures)}{size}"""
+
+
+def _trees(figures: dict[str, Any]) -> str:
+    if "each head by itself" not in figures["parts"]:
+        return ""
+    return """Whether a post carries harm is then said half by that head, half by boosted trees over all heads
+(`trees.npz`). """
 
 
 def _parts(figures: dict[str, Any]) -> str:

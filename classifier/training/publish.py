@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classifier.encoder.folder import About, FirstStage, seal
+from classifier.encoder.folder import TREES, About, FirstStage, seal
 from classifier.encoder.model import ReaderModel
 from classifier.encoder.runtime import Serving
 from classifier.evaluate import summary
 from classifier.evaluate.seen import split
 from classifier.tfidf import TfidfModel, heads, to_scores
-from classifier.training import card, fuse
+from classifier.training import boost, card, fuse
 from classifier.training.data import Texts
 from classifier.training.material import Step, bits
+from classifier.training.recipe import Recipe
 from classifier.training.run import Run
 
 Floats = NDArray[np.float64]
@@ -48,7 +49,8 @@ def publish(run: Run, target: Path) -> dict[str, Any]:
     stage = first_stage(counted, linear, targets)
     said = to_scores(linear, counted.calibration)
     skipped = (said.about < stage.about) & (said.harmful < stage.harmful)
-    served = np.where(skipped[:, None], fuse.crossed_alone(linear, targets, posts.groups), read)
+    heads_alone = np.where(skipped[:, None], fuse.crossed_alone(linear, targets, posts.groups), read)
+    served = joined(run.recipe, target, heads_alone, targets, posts.groups)
     plain = fusion.to_json()
     about = About(
         name=run.recipe.name,
@@ -65,12 +67,14 @@ def publish(run: Run, target: Path) -> dict[str, Any]:
     np.savez_compressed(
         target / "oof.npz",
         scores=served.astype(np.float32),
+        before=heads_alone[:, -1].astype(np.float32),
         targets=targets,
         protected=posts.protected,
         groups=np.array(posts.groups),
     )
     seal(target, about)
     parts = {
+        "each head by itself": heads_alone,
         "without a first stage": read,
         "encoder": _alone(encoder, targets, posts),
         "linear": _alone(linear, targets, posts),
@@ -81,6 +85,20 @@ def publish(run: Run, target: Path) -> dict[str, Any]:
     )
     (target / "CARD.md").write_text(card.render(run.recipe, figures), encoding="utf-8")
     return figures
+
+
+def joined(recipe: Recipe, target: Path, alone: Floats, targets: Bits, groups: list[str]) -> Floats:
+    """Write the trees that join the heads (`trees.npz`); return held-out probabilities (n, 22) as served.
+
+    `alone` (n, 22) are those of each head by itself. With few harmful posts there are no trees.
+    """
+    harmful = targets[:, -1]
+    if min(harmful.sum(), len(harmful) - harmful.sum()) < boost.LEAST:
+        return alone
+    boost.fit(alone, harmful, groups, recipe.seed).save(target / TREES)
+    served = alone.copy()
+    served[:, -1] = boost.crossed(alone, harmful, groups, recipe.seed)
+    return served
 
 
 def first_stage(model: TfidfModel, logits: Floats, targets: Bits) -> FirstStage:
