@@ -196,7 +196,7 @@ def _table(made: Any, block: Table) -> None:
     from docx.enum.text import WD_ALIGN_PARAGRAPH
     from docx.shared import Mm
 
-    _paragraph(made, block.caption, size=11.5, italic=True)
+    _paragraph(made, block.caption, size=11.5, italic=True, with_next=True)
     table = made.add_table(rows=1, cols=len(block.head))
     table.style = "Table Grid"
     table.autofit = False
@@ -272,11 +272,13 @@ def _paragraph(
     italic: bool = False,
     middle: bool = False,
     before: int = 0,
+    with_next: bool = False,
 ) -> None:
     from docx.enum.text import WD_ALIGN_PARAGRAPH
     from docx.shared import Pt
 
     line = made.add_paragraph()
+    line.paragraph_format.keep_with_next = with_next
     if middle:
         line.alignment = WD_ALIGN_PARAGRAPH.CENTER
     line.paragraph_format.space_before = Pt(before)
