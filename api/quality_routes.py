@@ -12,9 +12,9 @@ from api.auth import Who, desk_of
 from api.schemas import Plain
 from review import adjudication, golden, quality
 from review.adjudication import Disputed
-from review.agreement import Agreement
 from review.decision import Verdict
 from review.permissions import Action, may
+from store.agreement import Agreement
 from store.quality_tables import Golden
 from store.vocabulary import Outcome
 

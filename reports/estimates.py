@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from pydantic import BaseModel
 
+from store.agreement import agreement
 from store.shares import wilson
-
-_Z = 1.959964  # of 95 %
-# With fewer pairs a kappa says nothing.
-LEAST = 10
 
 
 class Estimate(BaseModel):
@@ -55,30 +51,8 @@ def false_flags(protected: int, decided: int, flagged: int, spared: int) -> Esti
 
 
 def kappa(pairs: Sequence[tuple[str, str, int]]) -> Estimate:
-    """Return Cohen's kappa of two readers; `pairs` are (first, second, how often).
-
-    The interval is that of Fleiss, Cohen and Everitt (Psychological Bulletin 72, 1969), cut at -1 and 1. None
-    for fewer than ten readings, and where all are of one word: chance alone then explains all.
-    """
-    total = sum(number for _, _, number in pairs)
-    words = sorted({word for one, other, _ in pairs for word in (one, other)})
-    nothing = Estimate(value=None, low=-1.0, high=1.0, of=total)
-    if total < LEAST:
-        return nothing
-    cell = {(a, b): 0.0 for a in words for b in words}
-    for one, other, number in pairs:
-        cell[one, other] += number / total
-    row = {a: sum(cell[a, b] for b in words) for a in words}
-    column = {b: sum(cell[a, b] for a in words) for b in words}
-    observed = sum(cell[a, a] for a in words)
-    chance = sum(row[a] * column[a] for a in words)
-    if chance >= 1:
-        return nothing
-    value = (observed - chance) / (1 - chance)
-    agree = sum(cell[a, a] * ((1 - chance) - (column[a] + row[a]) * (1 - observed)) ** 2 for a in words)
-    differ = (1 - observed) ** 2 * sum(
-        cell[a, b] * (column[a] + row[b]) ** 2 for a in words for b in words if a != b
-    )
-    spread = agree + differ - (observed * chance - 2 * chance + observed) ** 2
-    half = _Z * math.sqrt(max(0.0, spread) / total) / (1 - chance) ** 2
-    return Estimate(value=value, low=max(-1.0, value - half), high=min(1.0, value + half), of=total)
+    """Return Cohen's kappa of two readers as the desk counts it; `pairs` are (first, second, how often)."""
+    found = agreement((one, other) for one, other, number in pairs for _ in range(number))
+    if found.kappa is None or found.low is None or found.high is None:
+        return Estimate(value=None, low=-1.0, high=1.0, of=found.pairs)
+    return Estimate(value=found.kappa, low=found.low, high=found.high, of=found.pairs)

@@ -11,10 +11,10 @@ from sqlalchemy import ColumnElement, SQLColumnExpression, func, select
 from sqlalchemy.orm import Session
 
 from review import learning
-from review.agreement import Agreement, agreement
 from review.errors import NotAllowed
 from review.permissions import Action, Person, may, require
 from review.weeks import VIETNAM, week_of
+from store.agreement import Agreement, agreement
 from store.complaint_tables import Complaint
 from store.quality_tables import Adjudication, Draw, Golden, GoldenAnswer
 from store.second_review_tables import SecondReview

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
-from review.agreement import LEAST, Agreement, agreement
+from store.agreement import LEAST, Agreement, agreement
 
 WORD = st.sampled_from(["dismiss", "protected", "correct", "report"])
 PAIRS = st.lists(st.tuples(WORD, WORD), min_size=LEAST, max_size=60)
