@@ -198,17 +198,6 @@ def train(
     return losses
 
 
-def logits_of(net: Reader, batches: Batches, coded: Sequence[list[int]]) -> NDArray[np.float32]:
-    """Return the logits (n, 23) of coded texts, each no longer than a window."""
-    net.eval()
-    result = np.zeros((len(coded), net.heads.out_features), np.float32)
-    order = sorted(range(len(coded)), key=lambda i: len(coded[i]))
-    for rows, ids, mask in _in_order(order, coded, batches, next(net.parameters()).device):
-        with torch.inference_mode(), torch.autocast(ids.device.type, dtype=torch.bfloat16):
-            result[rows] = net(ids, mask)[0].float().cpu().numpy()
-    return result
-
-
 def meanings_of(net: Reader, batches: Batches, coded: Sequence[list[int]]) -> NDArray[np.float32]:
     """Return the meaning (n, d) of coded texts, each of length 1."""
     net.eval()
