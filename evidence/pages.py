@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,8 +10,6 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
-
-from warcio.archiveiterator import ArchiveIterator
 
 from evidence import container
 from evidence.canonical import pretty
@@ -22,6 +19,7 @@ from evidence.mask import Mask, NotMasked
 from evidence.recorded import extraction
 from evidence.versions import product
 from evidence.wacz import Page, Wacz
+from evidence.warc import record_of, sha256_of
 from store.archive import Archive
 
 NAME = "pages.wacz"
@@ -151,11 +149,11 @@ def _body(archive: Archive, kept: Kept | None) -> bytes | None:
 
 def _require_sound(member: bytes, one: Kept) -> None:
     """Raise `BundleError` unless a record holds what the records say that it holds."""
-    record = next(iter(ArchiveIterator(io.BytesIO(member))))
+    record = record_of(member)
     wanted = (one.facts or {}).get("sha256")
     if record.rec_type != "response" or not wanted:
         return  # a revisit has the content of its original
-    if hashlib.sha256(record.content_stream().read()).hexdigest() != wanted:
+    if sha256_of(record) != wanted:
         raise BundleError(
             f"{one.warc}: bản chụp ở vị trí {one.offset} không khớp SHA-256 đã ghi; không đóng gói. Kiểm tra"
             " kho lưu trữ, hoặc khôi phục từ bản sao lưu."
@@ -164,7 +162,7 @@ def _require_sound(member: bytes, one: Kept) -> None:
 
 def _clock(member: bytes, at: str) -> dict[str, Any]:
     """Return what the server's own clock said, and how far ours was from it (seconds, ours minus theirs)."""
-    headers = next(iter(ArchiveIterator(io.BytesIO(member)))).http_headers
+    headers = record_of(member).http_headers
     said = headers.get_header("Date") if headers else None
     try:
         theirs = parsedate_to_datetime(said or "")

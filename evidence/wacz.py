@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 
 import surt
 from w3lib.encoding import html_to_unicode
-from warcio.archiveiterator import ArchiveIterator
 from warcio.recordloader import ArcWarcRecord
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
@@ -25,6 +24,7 @@ from warcio.warcwriter import WARCWriter
 from evidence import container
 from evidence.canonical import line, pretty
 from evidence.mask import Mask, NotMasked
+from evidence.warc import record_of
 
 VERSION = "1.1.1"
 _TEXTS = ("text/", "application/json", "application/javascript", "application/xml", "image/svg")
@@ -63,7 +63,7 @@ class Wacz:
         Returns what became of it: `whole` (byte for byte), `masked`, or why it was left out: `image`,
         `unmaskable`.
         """
-        record = _read(member)
+        record = record_of(member)
         kind = _media_type(record)
         if not self.images and kind.startswith(("image/", "video/", "audio/")) and "svg" not in kind:
             return "image"
@@ -105,10 +105,6 @@ class Wacz:
         container.write(target, [(name, self.folder / name) for name in every])
 
 
-def _read(member: bytes) -> ArcWarcRecord:
-    return next(iter(ArchiveIterator(io.BytesIO(member))))
-
-
 def _media_type(record: ArcWarcRecord) -> str:
     headers = record.http_headers
     said = headers.get_header("Content-Type") if headers else None
@@ -117,7 +113,7 @@ def _media_type(record: ArcWarcRecord) -> str:
 
 def _masked(member: bytes, mask: Mask) -> bytes | None:
     """Return a record with its text masked, or None where there is nothing to mask."""
-    record = _read(member)
+    record = record_of(member)
     said = record.http_headers.get_header("Content-Type") or ""
     body = record.content_stream().read()
     _, text = html_to_unicode(said, body)
