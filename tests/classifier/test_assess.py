@@ -35,7 +35,7 @@ TEXTS = [*HARMFUL, HARMLESS, "", "🙏", "x" * 5000]
 def same(found: Any, other: Any) -> bool:
     """Say whether two assessments agree, but for the order in which a number was added up."""
     if isinstance(found, float):
-        return abs(found - other) < 1e-5
+        return abs(found - other) < 2e-6  # kept to six places
     if isinstance(found, dict):
         return found.keys() == other.keys() and all(same(found[key], other[key]) for key in found)
     if isinstance(found, list | tuple):

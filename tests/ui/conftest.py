@@ -140,10 +140,13 @@ def sign_in_first(running: Running, context: BrowserContext) -> Page:
     """Sign the first administrator in, with a password of their own."""
     page = context.new_page()
     page.goto(f"{running.url}/queue")
+    # Each page puts the focus somewhere itself once it is drawn; whoever is quicker is told so in the console.
+    page.wait_for_selector("#login:focus")
     page.fill("#login", "admin")
     page.fill("#password", running.password)
     page.keyboard.press("Enter")
     page.wait_for_url("**/password")
+    page.wait_for_selector("#current:focus")
     page.fill("#current", running.password)
     page.fill("#new", PASSWORD)
     page.fill("#again", PASSWORD)
