@@ -25,6 +25,7 @@ BINS = 15
 FOLDS = 5
 _STEPS = 100
 _SEED = 7
+_LEAST = 1e-6
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,12 @@ class Calibrator:
         if y[0] < 0 or y[-1] > 1:
             raise ValueError("xác suất của isotonic phải từ 0 đến 1")
         return cls("isotonic", logits=tuple(x.tolist()), probabilities=tuple(y.tolist()))
+
+
+def log_odds(probabilities: ArrayLike) -> Floats:
+    """Return the logits of probabilities, in their shape, none further out than those of a millionth."""
+    inside = np.clip(np.asarray(probabilities, np.float64), _LEAST, 1 - _LEAST)
+    return np.asarray(np.log(inside) - np.log1p(-inside))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import models
+from classifier.calibration import log_odds
 from classifier.model import Model, Scores, Span
 
 VARIANTS = 48
@@ -115,7 +116,7 @@ class _Looking:
             ("protected", scheme.acts[act]),
         )
         self.probabilities = self._heads(scores)[0]
-        self._whole = _log_odds(self.probabilities)
+        self._whole = log_odds(self.probabilities)
 
     def through(self) -> tuple[list[Piece], Effects]:
         """Return pieces that do not overlap, and what each adds to each score, (pieces, 3)."""
@@ -143,16 +144,11 @@ class _Looking:
             return np.zeros((0, len(self.labels)))
         self.variants += len(pieces)
         scores = self.model.score([self.text[:a] + self.text[b:] for a, b in pieces])
-        return self._whole - _log_odds(self._heads(scores))
+        return self._whole - log_odds(self._heads(scores))
 
     def _heads(self, scores: Scores) -> Effects:
         protected = scores.acts[:, self._protected].sum(axis=1)
         return np.stack([scores.harmful, scores.harms[:, self._harm], protected], axis=1)
-
-
-def _log_odds(p: Effects) -> Effects:
-    p = np.clip(p, 1e-6, 1 - 1e-6)
-    return np.asarray(np.log(p / (1 - p)))
 
 
 def _words(text: str) -> Iterator[Piece]:

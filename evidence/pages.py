@@ -11,6 +11,8 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
+from warcio.recordloader import ArcWarcRecord
+
 from evidence import container
 from evidence.canonical import pretty
 from evidence.errors import BundleError
@@ -87,9 +89,10 @@ class Pages:
         }  # fmt: skip
         if not one.http:
             return {**said, "included": "no", "why": "imported file: it holds what others wrote"}
-        said |= {"record_sha256": hashlib.sha256(member).hexdigest(), **_clock(member, one.at)}
+        record = record_of(member)
+        said |= {"record_sha256": hashlib.sha256(member).hexdigest(), **_clock(record, one.at)}
         if one.role in {"version", "page"}:
-            _require_sound(member, one)
+            _require_sound(record, one)
         if one.role in {"version", "original"} and not one.media_type.startswith(_PAGES):
             return {**said, "included": "no", "why": "not a page: it holds what others wrote"}
         done = wacz.add(member)
@@ -147,9 +150,8 @@ def _body(archive: Archive, kept: Kept | None) -> bytes | None:
     return archive.read(kept.warc, kept.offset).body if kept is not None else None
 
 
-def _require_sound(member: bytes, one: Kept) -> None:
+def _require_sound(record: ArcWarcRecord, one: Kept) -> None:
     """Raise `BundleError` unless a record holds what the records say that it holds."""
-    record = record_of(member)
     wanted = (one.facts or {}).get("sha256")
     if record.rec_type != "response" or not wanted:
         return  # a revisit has the content of its original
@@ -160,9 +162,9 @@ def _require_sound(member: bytes, one: Kept) -> None:
         )
 
 
-def _clock(member: bytes, at: str) -> dict[str, Any]:
+def _clock(record: ArcWarcRecord, at: str) -> dict[str, Any]:
     """Return what the server's own clock said, and how far ours was from it (seconds, ours minus theirs)."""
-    headers = record_of(member).http_headers
+    headers = record.http_headers
     said = headers.get_header("Date") if headers else None
     try:
         theirs = parsedate_to_datetime(said or "")

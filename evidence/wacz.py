@@ -70,7 +70,7 @@ class Wacz:
         said = "whole"
         if self.mask and record.rec_type == "response" and kind.startswith(_TEXTS):
             try:
-                changed = _masked(member, self.mask)
+                changed = _masked(record, self.mask)
             except NotMasked:
                 return "unmaskable"
             if changed is not None:
@@ -111,9 +111,8 @@ def _media_type(record: ArcWarcRecord) -> str:
     return (said or "application/octet-stream").partition(";")[0].strip().lower()
 
 
-def _masked(member: bytes, mask: Mask) -> bytes | None:
-    """Return a record with its text masked, or None where there is nothing to mask."""
-    record = record_of(member)
+def _masked(record: ArcWarcRecord, mask: Mask) -> bytes | None:
+    """Return a record with its text masked, or None where there is nothing to mask; its content is read."""
     said = record.http_headers.get_header("Content-Type") or ""
     body = record.content_stream().read()
     _, text = html_to_unicode(said, body)

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import models
+from classifier.calibration import Calibrator, log_odds
 
 Floats = NDArray[np.float64]
-_LEAST = 1e-6
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class Trees:
 
     def harmful(self, probabilities: Floats) -> Floats:
         """Return P(harmful), (n,), for the probabilities of all heads, (n, 22), `harmful` last."""
-        return np.asarray(1 / (1 + np.exp(-(self.slope * self.joined(probabilities) + self.offset))))
+        return Calibrator("platt", self.slope, self.offset).apply(self.joined(probabilities))
 
     def joined(self, probabilities: Floats) -> Floats:
         """Return the mean of the trees and the head `harmful`, (n,) logits, before the curve."""
-        given = logits(probabilities)
+        given = log_odds(probabilities)
         found = self.base + self._sum(given.astype(np.float32))
         return np.asarray((found + given[:, -1]) / 2)
 
@@ -100,9 +100,3 @@ class Trees:
 
 
 _PARTS = ("threshold", "left", "right", "value")
-
-
-def logits(probabilities: Floats) -> Floats:
-    """Return the logits of probabilities, none further out than those of a millionth."""
-    inside = np.clip(np.asarray(probabilities, np.float64), _LEAST, 1 - _LEAST)
-    return np.asarray(np.log(inside) - np.log1p(-inside))

@@ -15,7 +15,7 @@ from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.model_selection import GroupKFold
 
 from classifier import calibration
-from classifier.encoder.trees import Trees, logits
+from classifier.encoder.trees import Trees
 
 Floats = NDArray[np.float64]
 Bits = NDArray[np.bool_]
@@ -62,7 +62,7 @@ def _parts(groups: Sequence[str], seed: int) -> list[tuple[NDArray[np.int64], ND
 
 
 def _grown(probabilities: Floats, harmful: Bits, seed: int) -> Trees:
-    given = logits(probabilities).astype(np.float32)
+    given = calibration.log_odds(probabilities).astype(np.float32)
     found = GradientBoostingClassifier(**_SHAPE, random_state=seed).fit(given, harmful)
     trees = [one.tree_ for one in found.estimators_[:, 0]]
     most = max(tree.node_count for tree in trees)

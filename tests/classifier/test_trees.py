@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from sklearn.ensemble import GradientBoostingClassifier
 
 import models
-from classifier.encoder.trees import Trees, logits
+from classifier.calibration import log_odds
+from classifier.encoder.trees import Trees
 from classifier.evaluate import ranking
 from classifier.training import boost
 
@@ -33,9 +34,9 @@ def auc(scores: NDArray[np.float64]) -> float:
 
 
 def test_they_say_what_the_library_says(trees: Trees) -> None:
-    given = logits(GIVEN).astype(np.float32)
+    given = log_odds(GIVEN).astype(np.float32)
     library = GradientBoostingClassifier(**boost._SHAPE, random_state=SEED).fit(given, HARMFUL)
-    ours = 2 * trees.joined(GIVEN) - logits(GIVEN)[:, -1]
+    ours = 2 * trees.joined(GIVEN) - log_odds(GIVEN)[:, -1]
     assert ours == pytest.approx(library.decision_function(given), abs=1e-4)
 
 
