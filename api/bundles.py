@@ -30,7 +30,7 @@ from store.archive import Archive
 from store.archived import ArchiveError
 from store.bundle_tables import Bundle, BundleStamp, BundleState, Redaction
 from store.records import Records
-from store.tables import Referral, User
+from store.tables import Capture, Referral, User
 from store.vocabulary import ReferralState
 
 MOST_MARKS, MOST_BOXES, MOST_LETTERS = 1_000, 500, 500
@@ -156,8 +156,8 @@ def to_mask(
         rendering = evidence["rendering"]
         page = ""
         if rendering is not None:
-            kept = rendering["document"]
-            page = visible(archive.read(kept["warc"], kept["offset"]).body.decode("utf-8", "replace"))
+            kept = session.get_one(Capture, rendering["document"]["capture"])
+            page = visible(archive.read(kept.warc, kept.offset).body.decode("utf-8", "replace"))
     except (BundleError, ArchiveError) as error:
         raise BundleRefused(why=str(error)) from error
     text = evidence["post"]["text"]
@@ -177,9 +177,9 @@ def picture(session: Session, archive: Archive, person: Person, referral_id: int
         rendering = evidence_for(session, referral)["rendering"]
         if rendering is None:
             raise NoBundleFile(referral=referral_id)
-        kept = rendering["picture"]
-        audit.append(session, person.actor, "picture.read", f"capture:{kept['capture']}")
-        return archive.read(kept["warc"], kept["offset"]).body
+        kept = session.get_one(Capture, rendering["picture"]["capture"])
+        audit.append(session, person.actor, "picture.read", f"capture:{kept.id}")
+        return archive.read(kept.warc, kept.offset).body
     except (BundleError, ArchiveError) as error:
         raise BundleRefused(why=str(error)) from error
 
