@@ -136,8 +136,12 @@ class NotAssigned(ReviewError):
 
 
 class NothingToHold(ReviewError):
-    template = "Không có {subject} {number} để giữ lại, hoặc nội dung đã xóa."
+    template = "Không có ca hay bài số {number} để giữ lại, hoặc nội dung đã xóa."
 
 
 class NoSuchHold(ReviewError):
     template = "Không có lệnh giữ lại {hold} đang hiệu lực."
+
+
+class NotOpened(ReviewError):
+    template = "Hãy ghi lý do trước khi mở bản gốc của ca {case}; lý do có hiệu lực {minutes} phút."

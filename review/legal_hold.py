@@ -35,7 +35,7 @@ def place(
     of_post = select(Post.purged_at).where(Post.id == number)
     row = session.execute(of_case if subject == "case" else of_post).first()
     if row is None or row.purged_at is not None:
-        raise NothingToHold(subject=subject, number=number)
+        raise NothingToHold(number=number)
     column = LegalHold.case_id if subject == "case" else LegalHold.post_id
     stands = session.scalar(select(LegalHold).where(column == number, LegalHold.lifted_at.is_(None)))
     if stands is not None:

@@ -24,8 +24,7 @@ def evidence_of(session: Session, case_id: int) -> dict[str, Any]:
     Only that post, never its copies; the author nowhere. `captures` are those of each version of the post,
     oldest first; `rendering` is the first picture of the version that it has now, so that a later one
     changes nothing; captures say where they lay at first. All values are JSON (times as ISO 8601 in UTC), so
-    what comes back from a file hashes
-    alike. Raises `NoEvidence`.
+    what comes back from a file hashes alike. Raises `NoEvidence`.
     """
     case = session.scalar(
         select(Case).where(Case.id == case_id).options(joinedload(Case.post).joinedload(Post.source))

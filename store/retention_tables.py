@@ -53,9 +53,9 @@ class LegalHold(Base):
 class Purge(Base):
     """One run of the retention: what it took out, and what a second look found.
 
-    Its posts are those with `purged_at` = `at`. `counts` are posts by rule, captures, files and bytes; without
-    them it was not finished. `left` is what the second look found still there, by place; `verified_at` is when
-    that look was over and found nothing: until then it is looked at again.
+    Its posts are those with `purged_at` = `at`. `counts` are posts by rule, captures, files and bytes;
+    without them it was not finished. `left` is what the second look found still there, by place;
+    `verified_at` is when that look found nothing: until then it is looked at again.
     """
 
     __tablename__ = "purge"
