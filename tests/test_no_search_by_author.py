@@ -335,7 +335,9 @@ def test_whoever_asks_for_an_author_in_whatever_way_gets_nothing(
     assert not wrong, "\n".join(wrong)
     assert asked > 250
     assert {"/search", "/api/v1/queue", "/api/v1/cases/{case_id}", "/cases/{case_id}"} <= told
-    logged = caplog.text + "".join(capsys.readouterr())
+    # The client of this test writes down what it asks; what the product writes is what counts.
+    own = [one.getMessage() for one in caplog.records if not one.name.startswith(("httpx", "asyncio"))]
+    logged = "\n".join(own) + "".join(capsys.readouterr())
     assert "http.request" in logged
     assert not leaks(logged, desk)
     with desk.records.read() as session:
