@@ -17,10 +17,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import structlog
-from sqlalchemy import bindparam, delete, exists, or_, select, update
+from sqlalchemy import Table, bindparam, delete, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased
 from warcio.archiveiterator import ArchiveIterator
 
@@ -303,7 +303,7 @@ def _switch(
     session.execute(update(Run).where(Run.capture_id.in_(cut)).values(capture_id=None))
     session.execute(delete(LooseCapture).where(LooseCapture.capture_id.in_(cut)))
     session.execute(delete(Capture).where(Capture.id.in_(cut)))
-    table = Capture.__table__
+    table = cast(Table, Capture.__table__)
     if stay:
         details = {  # as they are now that parts of pages have moved
             row.id: row.detail

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select
+from sqlalchemy import ColumnElement, and_, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from store.purging import due_now
@@ -112,7 +112,7 @@ def _lines(session: Session, terms: Terms) -> tuple[Line, ...]:
 
 
 def _of_cases(session: Session, why: str, days: int | None, condition: ColumnElement[bool]) -> Line:
-    asked: Select[Any] = (
+    asked = (
         select(func.count(Post.id), func.count(Case.id.distinct()), func.min(Post.first_seen_at))
         .select_from(Case)
         .join(Post, Post.cluster_id == Case.cluster_id)

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import bindparam, delete, exists, select, update
+from sqlalchemy import Table, bindparam, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from store import audit, outbox
@@ -91,7 +91,7 @@ def slim(detail: dict[str, Any]) -> dict[str, Any]:
     """Return an assessment's detail without all that says something of the text; its form stays."""
     kept = {name: detail[name] for name in FIGURES if name in detail}
     why = {"name": "why", "outcome": "not_applicable", "children": []}
-    return kept | {"spans": [], "claims": [], "places": [], "why": why, "purged": True}
+    return kept | {"spans": [], "claims": [], "places": [], "referable": [], "why": why, "purged": True}
 
 
 def _count(session: Session, ids: Any) -> int:
@@ -154,11 +154,11 @@ def _blank(session: Session, posts: Sequence[Post], keys: Keys, at: datetime) ->
         delete(Task).where(Task.kind.in_((TaskKind.SCORE, TaskKind.RENDER)), Task.subject_id.in_(ids))
     )
     session.execute(delete(Page).where(Page.post_id.in_(ids)))
-    for table in (Revision, Sighting, Rendering):
-        session.execute(delete(table).where(table.post_id.in_(ids)))
+    for kind in (Revision, Sighting, Rendering):
+        session.execute(delete(kind).where(kind.post_id.in_(ids)))
     # Answers name the post that they answer by its key.
     renamed = [{"old": post.key, "new": keys.forgotten(post.key)} for post in posts]
-    table = Post.__table__
+    table = cast(Table, Post.__table__)
     session.connection().execute(
         table.update().where(table.c.parent == bindparam("old")).values(parent=bindparam("new")), renamed
     )
@@ -232,7 +232,7 @@ def _slim_assessments(session: Session, post_ids: Sequence[int]) -> None:
     rows = session.execute(
         select(Assessment.id, Assessment.detail).where(Assessment.post_id.in_(post_ids))
     ).all()
-    table = Assessment.__table__
+    table = cast(Table, Assessment.__table__)
     if rows:
         session.connection().execute(
             table.update().where(table.c.id == bindparam("of")).values(detail=bindparam("slim")),

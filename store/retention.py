@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, and_, exists, not_, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from store.complaint_tables import Complaint
 from store.quality_tables import Adjudication, Golden
@@ -148,7 +148,7 @@ def due_case(rule: Rule, terms: Terms, at: datetime) -> ColumnElement[bool]:
     )
 
 
-def _on_hold(cluster: ColumnElement[int]) -> ColumnElement[bool]:
+def _on_hold(cluster: InstrumentedAttribute[int]) -> ColumnElement[bool]:
     # Both tables under other names, so that the condition can stand beside questions about them.
     case, post = aliased(Case), aliased(Post)
     stands = LegalHold.lifted_at.is_(None)
