@@ -29,6 +29,7 @@ from api import (
     openapi,
     people_routes,
     policy,
+    privacy_routes,
     problems,
     quality_routes,
     queue_routes,
@@ -86,6 +87,7 @@ _ROUTES = (
     bundle_routes,
     token_routes,
     people_routes,
+    privacy_routes,
     watch,
 )
 

@@ -115,11 +115,14 @@ def one(request: Request, who: Who, referral_id: int) -> BundleAnswer:
 
 
 @router.get("/{referral_id}/masking")
-def masking(request: Request, who: Who, referral_id: int) -> MaskingAnswer:
-    """Give what is proposed to be masked, and what was confirmed last; an event says that it was seen."""
+def masking(request: Request, who: Who, referral_id: int, reason: str = "") -> MaskingAnswer:
+    """Give what is proposed to be masked and what was confirmed last; an event says who saw it and why.
+
+    While the referral is approved it is the reason; later `reason` must be given.
+    """
     desk = desk_of(request)
     with desk.records.write() as session:
-        found = room.to_mask(session, desk.archive, who.person, referral_id)
+        found = room.to_mask(session, desk.archive, who.person, referral_id, reason=reason)
     latest = found.confirmed
     said = {"marks": latest.marks, "boxes": latest.boxes, "images": latest.images} if latest else None
     return MaskingAnswer(
@@ -139,11 +142,12 @@ def mask(request: Request, who: Who, referral_id: int, given: Masking) -> None:
 
 
 @router.get("/{referral_id}/picture", response_class=Response)
-def picture(request: Request, who: Who, referral_id: int) -> Response:
-    """Give the picture of the page, unmasked; an event says that it was seen."""
+def picture(request: Request, who: Who, referral_id: int, reason: str = "") -> Response:
+    """Give the picture of the page, unmasked; an event says who saw it and why, as for what is masked."""
     desk = desk_of(request)
     with desk.records.write() as session:
-        return Response(room.picture(session, desk.archive, who.person, referral_id), media_type="image/png")
+        shown = room.picture(session, desk.archive, who.person, referral_id, reason)
+    return Response(shown, media_type="image/png")
 
 
 @router.post("/{referral_id}/build", status_code=202)

@@ -30,7 +30,7 @@ from store.archive import Archive
 from store.archived import ArchiveError
 from store.bundle_tables import Bundle, BundleStamp, BundleState, Redaction
 from store.records import Records
-from store.tables import Referral, User
+from store.tables import Capture, Referral, User
 from store.vocabulary import ReferralState
 
 MOST_MARKS, MOST_BOXES, MOST_LETTERS = 1_000, 500, 500
@@ -147,41 +147,61 @@ def line(session: Session, person: Person, referral_id: int) -> Line:
 
 
 def to_mask(
-    session: Session, archive: Archive, person: Person, referral_id: int, *, ner: bool = False
+    session: Session,
+    archive: Archive,
+    person: Person,
+    referral_id: int,
+    *,
+    ner: bool = False,
+    reason: str = "",
 ) -> ToMask:
-    """Return what there is to mask in the evidence of a referral; an event says that it was looked at."""
+    """Return what there is to mask in the evidence of a referral; an event says who looked at it and why.
+
+    While the referral is approved it is itself the reason; later another is needed (`ReasonNeeded`).
+    """
     referral = _released(session, person, referral_id)
+    why = _why(referral, reason)
     try:
         evidence = evidence_for(session, referral)
         rendering = evidence["rendering"]
         page = ""
         if rendering is not None:
-            kept = rendering["document"]
-            page = visible(archive.read(kept["warc"], kept["offset"]).body.decode("utf-8", "replace"))
+            kept = session.get_one(Capture, rendering["document"]["capture"])
+            page = visible(archive.read(kept.warc, kept.offset).body.decode("utf-8", "replace"))
     except (BundleError, ArchiveError) as error:
         raise BundleRefused(why=str(error)) from error
     text = evidence["post"]["text"]
     named = propose.names_by_ner([text, page]) if ner else []
     confirmed = latest_redaction(session, referral)
     by = session.get_one(User, confirmed.user_id).name if confirmed else ""
-    audit.append(session, person.actor, "bundle.viewed", f"referral:{referral.id}")
+    audit.append(session, person.actor, "bundle.viewed", f"referral:{referral.id}", reason=why)
     return ToMask(
         referral, evidence, propose.propose(text, page, named), rendering is not None, confirmed, by
     )
 
 
-def picture(session: Session, archive: Archive, person: Person, referral_id: int) -> bytes:
-    """Return the picture of the page as it was taken, for the person who masks it (PNG)."""
+def picture(session: Session, archive: Archive, person: Person, referral_id: int, reason: str = "") -> bytes:
+    """Return the picture of the page as it was taken, for the person who masks it (PNG); see `to_mask`."""
     referral = _released(session, person, referral_id)
+    why = _why(referral, reason)
     try:
         rendering = evidence_for(session, referral)["rendering"]
         if rendering is None:
             raise NoBundleFile(referral=referral_id)
-        kept = rendering["picture"]
-        audit.append(session, person.actor, "picture.read", f"capture:{kept['capture']}")
-        return archive.read(kept["warc"], kept["offset"]).body
+        kept = session.get_one(Capture, rendering["picture"]["capture"])
+        audit.append(session, person.actor, "picture.read", f"capture:{kept.id}", reason=why)
+        return archive.read(kept.warc, kept.offset).body
     except (BundleError, ArchiveError) as error:
         raise BundleRefused(why=str(error)) from error
+
+
+def _why(referral: Referral, reason: str) -> str:
+    """Return the reason for looking at what is not masked; raises `ReasonNeeded` where there is none."""
+    if referral.state == ReferralState.APPROVED:
+        return reason.strip() or f"đề nghị {referral.id}, đã phê duyệt: {referral.legal_basis}"
+    if not reason.strip():
+        raise ReasonNeeded()
+    return reason.strip()
 
 
 def confirm(session: Session, person: Person, referral_id: int, wish: Wish, at: datetime) -> Redaction:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from api import kept_pages, schemas
 from api.auth import Who, desk_of
-from review import alike, copies, drafts, notes
+from review import alike, copies, drafts, notes, opening
 from store.vocabulary import CopyVerdict
 
 router = APIRouter(prefix="/api/v1")
@@ -47,6 +47,10 @@ class KeptAnswer(BaseModel):
     capture_id: int
     url: str
     at: datetime
+
+
+class Opening(BaseModel):
+    reason: str
 
 
 class Chosen(BaseModel):
@@ -107,6 +111,13 @@ def kept(request: Request, who: Who, case_id: int) -> list[KeptAnswer]:
     with desk_of(request).records.read() as session:
         found = kept_pages.captures(session, who.person, case_id)
         return [KeptAnswer(capture_id=one.id, url=one.url, at=one.at) for one in found]
+
+
+@router.post("/cases/{case_id}/open", status_code=204)
+def open_originals(request: Request, who: Who, case_id: int, given: Opening) -> None:
+    """Say why the archived page and the picture of a case are to be seen; opens both for 15 minutes."""
+    with desk_of(request).records.write() as session:
+        opening.open_originals(session, who.person, case_id, given.reason)
 
 
 @router.get("/cases/{case_id}/page", response_class=HTMLResponse)

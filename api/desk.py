@@ -17,6 +17,7 @@ from search.engine import SearchEngine
 from store.archive import Archive
 from store.keys import Keys
 from store.records import Records
+from store.retention import Terms
 
 if TYPE_CHECKING:
     from api.bundles import Shelf
@@ -49,7 +50,8 @@ class Desk:
     concerns them. An approved referral is to be exported within `approved_for`. `clocks` say when cases are
     due; after `severe_in_a_row` severe cases a milder one comes (0: never). `telling` is to whom reports are
     told, and under which name. Without a `shelf` no evidence bundle can be made. `a_minute` is
-    how many requests a session or a token may make in a minute; `sign_in` is how people come in.
+    how many requests a session or a token may make in a minute; `sign_in` is how people come in, `terms` how
+    long what is kept.
     """
 
     records: Records
@@ -70,6 +72,7 @@ class Desk:
     telling: Telling = field(default_factory=Telling)
     shelf: Shelf | None = None
     a_minute: int = 1200
+    terms: Terms = field(default_factory=Terms)
     sign_in: Rules = field(default_factory=Rules)
 
     @cached_property

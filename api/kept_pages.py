@@ -12,8 +12,10 @@ from sqlalchemy.orm import Session
 
 from crawlers.reading.charset import decode
 from crawlers.reading.page import Unreadable
+from review.access import require_visible
 from review.case import get
 from review.errors import ReviewError
+from review.opening import require_open
 from review.permissions import Action, Person, require
 from store import audit
 from store.archive import Archive
@@ -42,6 +44,7 @@ class KeptUnreadable(ReviewError):
 def captures(session: Session, person: Person, case_id: int) -> Sequence[Capture]:
     """Return the archived pages of a case's post, latest first: of versions, later looks, and renderings."""
     require(person, Action.REVIEW)
+    require_visible(session, person, case_id)
     post_id = get(session, case_id).post_id
     of_post: CompoundSelect[Any] = union(
         select(Post.capture_id).where(Post.id == post_id),
@@ -61,11 +64,12 @@ def read(
     """Return an archived page of a case as text, and when it was captured; an event says that it was seen.
 
     It may show who wrote the post. `capture_id` is one of `captures`, None for the latest. Raises
-    `NoKeptPage`, `KeptUnreadable`.
+    `NoKeptPage`, `NotOpened`, `KeptUnreadable`.
     """
     found = [one for one in captures(session, person, case_id) if capture_id is None or one.id == capture_id]
     if not found:
         raise NoKeptPage(case=case_id)
+    require_open(session, person, case_id)
     capture = found[0]
     holder = session.get_one(Capture, capture.same_as) if capture.same_as else capture
     audit.append(session, person.actor, "page.read", f"case:{case_id}", capture=capture.id)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from review.access import require_visible
 from review.case import get
 from review.errors import ReviewError
+from review.opening import require_open
 from review.permissions import Action, Person, require
 from store import audit, tasks
 from store.archive import Archive
@@ -42,7 +43,7 @@ def ask(session: Session, person: Person, case_id: int, at: datetime) -> None:
 def read(session: Session, archive: Archive, person: Person, case_id: int) -> bytes:
     """Return the latest picture as PNG, and leave an event that it was seen: it may show who wrote the post.
 
-    Raises `NoSuchCase`, `NoPicture`, and `ArchiveError` where the archive does not have it.
+    Raises `NoSuchCase`, `NoPicture`, `NotOpened`, and `ArchiveError` where the archive does not have it.
     """
     require(person, Action.REVIEW)
     require_visible(session, person, case_id)
@@ -56,5 +57,6 @@ def read(session: Session, archive: Archive, person: Person, case_id: int) -> by
     )
     if found is None:
         raise NoPicture(case=case_id)
+    require_open(session, person, case_id)
     audit.append(session, person.actor, "picture.read", f"case:{case_id}", capture=found.id)
     return archive.read(found.warc, found.offset).body

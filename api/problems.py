@@ -34,7 +34,7 @@ from api.sign_in_steps import StepGone
 from api.sources import NoSuchSource
 from api.throttle import TooManyTries
 from api.tokens import BadToken, BeyondToken, NoSuchToken, TokenRefused
-from api.views import NoSuchCapture
+from api.views import BadWeek, NoSuchCapture
 from api.words import VIETNAMESE, language_of, say
 from review.copies import NoSuchCopy
 from review.decision import ActNeeded, ClaimNotShown
@@ -48,6 +48,7 @@ from review.errors import (
     NoSuchComplaint,
     NoSuchFilter,
     NoSuchGolden,
+    NoSuchHold,
     NoSuchLabel,
     NoSuchLane,
     NoSuchSecondReview,
@@ -55,6 +56,7 @@ from review.errors import (
     NotAReviewer,
     NotAssigned,
     NotBlind,
+    NothingToHold,
     NothingToRead,
     ReasonNeeded,
     ReviewError,
@@ -132,6 +134,9 @@ _STATUS: dict[type[Exception], int] = {
     NoSuchGolden: 404,
     NoSuchComplaint: 404,
     NoSuchCapture: 404,
+    BadWeek: 422,
+    NothingToHold: 404,
+    NoSuchHold: 404,
     BadToken: 401,
     BeyondToken: 403,
     NoSuchToken: 404,

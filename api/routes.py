@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ from api import auth, pictures, pipeline, region, schemas, views
 from api import sources as source_room
 from api.auth import SignedIn, Who, desk_of
 from api.paging import Pages, link_next
+from reports import unusual
 from review import case_page, decision, queue
 from review.decision import Verdict
 from search.engine import Query as Question
@@ -343,12 +344,22 @@ def runs(request: Request, who: Who, paged: Pages) -> list[schemas.RunAnswer]:
 
 @router.get("/audit")
 def audit_log(
-    request: Request, who: Who, paged: Pages, actor: str = "", action: str = "", subject: str = ""
-) -> list[schemas.EventAnswer]:
-    wanted = views.EventFilter(actor, action, subject)
+    request: Request, who: Who, paged: Pages, actor: str = "", action: str = "", subject: str = "",
+    since: date | None = None, until: date | None = None,
+) -> list[schemas.EventAnswer]:  # fmt: skip
+    """Give events, newest first; `since` and `until` are days in Vietnam, both within."""
+    wanted = views.EventFilter(actor, action, subject, since, until)
     with desk_of(request).records.read() as session:
         found = views.events(session, who.person, wanted, paged.before, paged.more)
         return [schemas.EventAnswer.of(event) for event in paged.by_id(found, lambda event: event.id)]
+
+
+@router.get("/audit/digest")
+def digest(request: Request, who: Who, week: str = "") -> unusual.Digest:
+    """Give the digest of a week (`2026-W47`; the one that is over): unusual numbers, and odd hours."""
+    desk = desk_of(request)
+    with desk.records.read() as session:
+        return views.digest(session, who.person, week, desk.clock())
 
 
 @router.get("/audit/verify")
@@ -358,7 +369,7 @@ def verify(request: Request, who: Who) -> schemas.VerdictAnswer:
 
 
 @router.get("/captures/{capture_id}")
-def capture(request: Request, who: Who, capture_id: int) -> schemas.CaptureAnswer:
-    """Give a capture's record; an event says that it was looked at."""
+def capture(request: Request, who: Who, capture_id: int, reason: str = "") -> schemas.CaptureAnswer:
+    """Give a capture's record; an event says that it was looked at, and why: `reason` must be given."""
     with desk_of(request).records.write() as session:
-        return schemas.CaptureAnswer.model_validate(views.capture(session, who.person, capture_id))
+        return schemas.CaptureAnswer.model_validate(views.capture(session, who.person, capture_id, reason))

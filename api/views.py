@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload
 
+from reports import unusual
+from reports.periods import VIETNAM, BadPeriod, Period, named, week_of
 from review.access import visible
-from review.errors import NoSuchCase, ReviewError
+from review.errors import NoSuchCase, ReasonNeeded, ReviewError
 from review.permissions import Action, Person, require
 from search.engine import Hit, Probe, SearchEngine
 from search.vectors import embed
@@ -19,6 +22,10 @@ from store.tables import Capture, Case, Event, Post, Run, User
 
 class NoSuchCapture(ReviewError):
     template = "Không có bản chụp {capture}."
+
+
+class BadWeek(ReviewError):
+    template = "Không có tuần {week}. Viết như 2026-W47."
 
 
 @dataclass(frozen=True)
@@ -53,11 +60,16 @@ def runs(session: Session, person: Person, limit: int = 50, before: int | None =
 
 @dataclass(frozen=True)
 class EventFilter:
-    """Which events: each field narrows, empty ones do not. `subject` and `action` match their beginning."""
+    """Which events: each field narrows, empty ones do not. `action` matches its beginning.
+
+    `since` and `until` are days in Vietnam, both within.
+    """
 
     actor: str = ""
     action: str = ""
     subject: str = ""
+    since: date | None = None
+    until: date | None = None
 
 
 def events(
@@ -72,9 +84,18 @@ def events(
         query = query.where(Event.action.startswith(wanted.action, autoescape=True))
     if wanted.subject:
         query = query.where(Event.subject == wanted.subject)
+    if wanted.since is not None:
+        query = query.where(Event.at >= _begin(wanted.since))
+    if wanted.until is not None:
+        query = query.where(Event.at < _begin(wanted.until + timedelta(days=1)))
     if before is not None:
         query = query.where(Event.id < before)
     return session.scalars(query).all()
+
+
+def _begin(day: date) -> str:
+    """Return when a day begins in Vietnam, as the log writes times."""
+    return datetime.combine(day, time(), VIETNAM).astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def names(session: Session, actors: Iterable[str]) -> dict[str, str]:
@@ -84,19 +105,41 @@ def names(session: Session, actors: Iterable[str]) -> dict[str, str]:
     return {f"user:{row.id}": row.name for row in rows}
 
 
+def digest(session: Session, person: Person, week: str, at: datetime) -> unusual.Digest:
+    """Return the digest of the audit log for a week by its name, or of the one that is over at `at`.
+
+    Raises `BadWeek`.
+    """
+    require(person, Action.AUDIT)
+    return unusual.digest(session, week_named(week, at))
+
+
+def week_named(week: str, at: datetime) -> Period:
+    """Return a week by its name, or the one that is over at `at`; raises `BadWeek`."""
+    try:
+        period = named(week) if week else week_of(at).back()
+    except BadPeriod as error:
+        raise BadWeek(week=week) from error
+    if not period.is_week:
+        raise BadWeek(week=week)
+    return period
+
+
 def verify(session: Session, person: Person) -> audit.Verdict:
     """Walk the audit chain."""
     require(person, Action.AUDIT)
     return audit.verify(session)
 
 
-def capture(session: Session, person: Person, capture_id: int) -> Capture:
-    """Return a capture's record, and leave an event that it was looked at."""
+def capture(session: Session, person: Person, capture_id: int, reason: str) -> Capture:
+    """Return a capture's record, and leave an event that it was looked at, and why; raises `ReasonNeeded`."""
     require(person, Action.AUDIT)
+    if not reason.strip():
+        raise ReasonNeeded()
     found = session.get(Capture, capture_id)
     if found is None:
         raise NoSuchCapture(capture=capture_id)
-    audit.append(session, person.actor, "capture.read", f"capture:{capture_id}")
+    audit.append(session, person.actor, "capture.read", f"capture:{capture_id}", reason=reason.strip())
     return found
 
 

@@ -65,7 +65,11 @@ def _noted(session: Session, looks: Sequence[Sighting]) -> Counter[str]:
 
 
 def _flagged(session: Session, page: Due) -> Sequence[Post]:
-    found = select(Post).join(Assessment, Assessment.id == Post.assessment_id).where(Assessment.flagged)
+    found = (
+        select(Post)
+        .join(Assessment, Assessment.id == Post.assessment_id)
+        .where(Assessment.flagged, Post.purged_at.is_(None))
+    )
     if page.post_id is not None:
         return session.scalars(found.where(Post.id == page.post_id)).all()
     here = found.join(Capture, Capture.id == Post.capture_id)

@@ -77,6 +77,13 @@ def make(records: Records, bundle_id: int, tools: Tools, folder: Path) -> Built:
             row = session.get_one(Bundle, bundle_id)
             row.done, row.total = done, total
 
+    if confirmed.original_reason and given.author_sealed:
+        # Said before it is opened: a process that dies afterwards has left its trace.
+        with records.write() as session:
+            audit.append(
+                session, f"user:{bundle.user_id}", "handle.opened", f"bundle:{bundle_id}",
+                reason=confirmed.original_reason, referral=bundle.referral_id,
+            )  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     return build(given, confirmed, tools, folder / bundle.name, bundle.started_at, tell)
 

@@ -18,6 +18,7 @@ from kiemtin.commands import (
     pipeline,
     places,
     policy,
+    privacy,
     reports,
     service,
     sources,
@@ -51,6 +52,7 @@ claims.register(app)
 model.register(app)
 policy.register(app)
 reports.register(app)
+privacy.register(app)
 delivery.register(app)
 bundle.register(app)
 tokens.register(app)
@@ -74,6 +76,7 @@ def _known_errors() -> tuple[type[Exception], ...]:
     from crawlers.imports.run import ImportConflict
     from crawlers.sources import SourcesError
     from evidence.errors import BundleError
+    from kiemtin.retention import PurgeBusy
     from kiemtin.settings import SettingsError
     from kiemtin.work.station import Resting
     from models import DataError
@@ -109,6 +112,7 @@ def _known_errors() -> tuple[type[Exception], ...]:
         NoSuchClaim,
         PaperError,
         PolicyError,
+        PurgeBusy,
         RecordsError,
         ReportError,
         Resting,

@@ -127,7 +127,7 @@ def _of_records(records: Records) -> Iterator[tuple[int, int]]:
             page = session.execute(
                 select(Post.id, Searchable.version)
                 .outerjoin(Searchable, Searchable.post_id == Post.id)
-                .where(Post.id > after)
+                .where(Post.id > after, Post.purged_at.is_(None))
                 .order_by(Post.id)
                 .limit(PAGE)
             ).all()

@@ -26,7 +26,7 @@ _Row = Row[Post, Assessment, Source, str, int, str]
 
 
 def of_posts(session: Session, post_ids: Sequence[int]) -> list[Document]:
-    """Return the documents of `post_ids`; one query, so each is of one moment with its version."""
+    """Return the documents of `post_ids` that are not purged; one query: each is of one moment."""
     return _documents(session.execute(_query().where(Post.id.in_(post_ids))).all())
 
 
@@ -65,7 +65,7 @@ class Changes:
 
 def count(session: Session) -> int:
     """Return how many posts there are to index."""
-    return session.scalar(select(func.count()).select_from(Post)) or 0
+    return session.scalar(select(func.count()).select_from(Post).where(Post.purged_at.is_(None))) or 0
 
 
 def _query() -> Select[Post, Assessment, Source, str, int, str]:
@@ -95,6 +95,7 @@ def _query() -> Select[Post, Assessment, Source, str, int, str]:
             ),
         )
         .outerjoin(Searchable, Searchable.post_id == Post.id)
+        .where(Post.purged_at.is_(None))
     )
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +21,6 @@ from store.records import Records
 from store.vocabulary import Channel, TaskKind
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from api.bundles import Shelf
     from api.desk import Desk
     from classifier.model import Model
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     from crawlers.sources import SourceEntry
     from evidence.build import Tools
     from kiemtin.delivery.carrier import Carrier
+    from kiemtin.retention import Retention
     from kiemtin.work.crew import Crew
     from kiemtin.work.station import Station
     from review.drawing import Sampling
@@ -97,13 +96,28 @@ class House:
 
     def crew(self, queues: Iterable[TaskKind]) -> Crew:
         """Return the stations of some queues, with the model of the settings and the policy in force."""
+        from kiemtin.retention import NightlyPurge
         from kiemtin.work.alerts import Alerts
         from kiemtin.work.crew import Crew
+        from kiemtin.work.weekly_digest import WeeklyDigest
         from kiemtin.work.weekly_draft import WeeklyDraft
 
         stations = [self._station(kind) for kind in dict.fromkeys(queues)]
         draft = WeeklyDraft(self.records, self.settings.telling)
-        return Crew(self.records, stations, [Alerts(self.records, self.desk).check, self._draw, draft])
+        alerts = Alerts(self.records, self.desk).check
+        # The purge takes longest: it is the last.
+        digest = WeeklyDigest(self.records, self.settings.telling)
+        purge = NightlyPurge(self.retention())
+        return Crew(self.records, stations, [alerts, self._draw, draft, digest, purge])
+
+    def retention(self) -> Retention:
+        """Return what purges this installation."""
+        from kiemtin.retention import Retention
+
+        return Retention(
+            self.records, self.archive, lambda: self.keys, lambda: self.engine, self.settings.terms,
+            self.settings.bundle_path, lambda: datetime.now(UTC),
+        )  # fmt: skip
 
     def _draw(self, at: datetime) -> None:
         """Draw which decided cases are reviewed a second time."""
@@ -182,6 +196,7 @@ class House:
             telling=self.settings.telling,
             sign_in=self.settings.sign_in(self.keys),
             a_minute=self.settings.requests_a_minute,
+            terms=self.settings.terms,
             shelf=self.shelf() if self.settings.bundle_cert else None,
         )
 

@@ -13,6 +13,8 @@ from store.tables import Post
 from store.text import normalise
 
 PAGE = 500
+# What was purged has no text to read: the places that it named stay as they were counted.
+_THERE = Post.purged_at.is_(None)
 
 
 def fill(
@@ -23,11 +25,11 @@ def fill(
     A page is a transaction of its own, so others work on meanwhile; the index is owed what changed.
     """
     with records.read() as session:
-        total = session.scalar(select(func.count()).select_from(Post)) or 0
+        total = session.scalar(select(func.count()).select_from(Post).where(_THERE)) or 0
     read = changed = after = 0
     while True:
         with records.write() as session:
-            page = select(Post).where(Post.id > after).order_by(Post.id).limit(PAGE).with_for_update()
+            page = select(Post).where(Post.id > after, _THERE).order_by(Post.id).limit(PAGE).with_for_update()
             posts = session.scalars(page).all()
             found = {
                 post.id: [(code, province) for code, _, province in named(normalise(post.text))]

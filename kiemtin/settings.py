@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from reports.telling import Telling
     from review.sla import Clocks
     from store.keys import Keys
+    from store.retention import Terms
 
 _SECRETS = "/run/secrets"
 
@@ -145,6 +146,19 @@ class Settings(BaseSettings):
     )
     severe_in_a_row: int = Field(
         5, ge=0, le=100, description="Sau bấy nhiêu ca nặng liền nhau thì xen một ca nhẹ hơn; 0 là không xen."
+    )
+    keep_unflagged_days: int = Field(
+        30, ge=1, le=3650, description="Bài chưa bao giờ bị gắn cờ được giữ bao nhiêu ngày rồi xóa."
+    )
+    keep_dismissed_days: int = Field(
+        90, ge=1, le=3650, description="Ca bác bỏ, hay được bảo vệ, được giữ bao nhiêu ngày từ khi kết thúc."
+    )
+    keep_evidence_days: int = Field(
+        1825,
+        ge=1,
+        le=36500,
+        description="Chứng cứ (ca có đính chính, báo nền tảng, đề nghị chuyển) giữ bao nhiêu ngày sau khi"
+        " ca kết thúc; luật sư của cơ quan xác nhận con số này.",
     )
     smtp_host: str = Field("", description="Máy chủ gửi thư (SMTP); trống là không gửi thư.")
     smtp_port: int = Field(587, ge=1, le=65535, description="Cổng của máy chủ gửi thư.")
@@ -305,6 +319,16 @@ class Settings(BaseSettings):
             provider=provider if self.oidc_issuer else None,
             proxies=_parts(self.trusted_proxies),
         )
+
+    @property
+    def terms(self) -> Terms:
+        """How long what is kept."""
+        from store.retention import Terms
+
+        return Terms(
+            timedelta(days=self.keep_unflagged_days), timedelta(days=self.keep_dismissed_days),
+            timedelta(days=self.keep_evidence_days),
+        )  # fmt: skip
 
     @property
     def serving(self) -> Serving:

@@ -47,7 +47,7 @@ def voids(session: Session, period: Period, most: int = 6) -> Voids:
     rows = session.execute(
         select(Post.text, Post.source_id)
         .join(Assessment, PRESENT)
-        .where(unanswered)
+        .where(unanswered, Post.purged_at.is_(None))
         .order_by(Post.id.desc())
         .limit(MOST_READ)
     ).all()

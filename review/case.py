@@ -10,7 +10,7 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from review import aside, priority
-from review.errors import IllegalMove, NoSuchCase
+from review.errors import IllegalMove, NoSuchCase, TextGone
 from store import audit, outbox
 from store.tables import Activity, Assessment, Case, Post
 from store.vocabulary import CaseState
@@ -40,6 +40,12 @@ def get(session: Session, case_id: int) -> Case:
     if case is None:
         raise NoSuchCase(case=case_id)
     return case
+
+
+def require_text(session: Session, case: Case) -> None:
+    """Raise `TextGone` when what a case shows was purged: there is nothing left to look at again."""
+    if session.scalar(select(Post.purged_at).where(Post.id == case.post_id)) is not None:
+        raise TextGone(case=case.id)
 
 
 def change_state(case: Case, target: CaseState) -> None:

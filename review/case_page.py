@@ -90,7 +90,7 @@ def load(session: Session, person: Person, case_id: int) -> CasePage:
     if case is None:
         raise NoSuchCase(case=case_id)
     post = case.post
-    others = (Post.cluster_id == case.cluster_id, Post.id != post.id)
+    others = (Post.cluster_id == case.cluster_id, Post.id != post.id, Post.purged_at.is_(None))
     copies = session.scalars(
         select(Post).where(*others).options(joinedload(Post.source)).order_by(Post.id).limit(COPIES_SHOWN)
     )

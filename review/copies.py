@@ -72,7 +72,9 @@ class Coverage:
 
 def variants(session: Session, case: Case) -> list[Variant]:
     """Return the near copies of a case by text, those with most posts first. Four queries at most."""
-    of_case = (Post.cluster_id == case.cluster_id, Post.content_hash != case.content_hash)
+    of_case = (
+        Post.cluster_id == case.cluster_id, Post.content_hash != case.content_hash, Post.purged_at.is_(None),
+    )  # fmt: skip
     grouped = session.execute(
         select(Post.content_hash, func.count(), func.min(Post.id), func.min(Post.first_seen_at))
         .where(*of_case)
@@ -168,7 +170,9 @@ def coverage(session: Session, case: Case, limit: int = 500) -> Coverage:
     covered: list[int] = []
     left: list[int] = []
     rows = session.execute(
-        select(Post.id, Post.content_hash).where(Post.cluster_id == case.cluster_id).order_by(Post.id)
+        select(Post.id, Post.content_hash)
+        .where(Post.cluster_id == case.cluster_id, Post.purged_at.is_(None))
+        .order_by(Post.id)
     )
     for post_id, content_hash in rows:
         same = content_hash == case.content_hash or said.get(content_hash) == "same"
@@ -183,7 +187,7 @@ def waiting(session: Session, person: Person) -> list[tuple[Case, int]]:
     rows = session.execute(
         select(Case, number)
         .join(Post, and_(Post.cluster_id == Case.cluster_id, Post.content_hash != Case.content_hash))
-        .where(Case.state == CaseState.DECIDED, ~_marked())
+        .where(Case.state == CaseState.DECIDED, Post.purged_at.is_(None), ~_marked())
         .group_by(Case.id)
         .options(selectinload(Case.post))
         .order_by(number.desc(), Case.id)

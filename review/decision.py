@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 import models
 from review import aside, copies, queue
-from review.case import change_state, get, record
+from review.case import change_state, get, record, require_text
 from review.errors import (
     CaseChanged,
     CorrectionNeeded,
@@ -161,6 +161,7 @@ def reopen(session: Session, person: Person, case_id: int, reason: str, at: date
     if not reason.strip():
         raise ReasonNeeded()
     case = get(session, case_id)
+    require_text(session, case)
     change_state(case, CaseState.QUEUED)
     case.decided_at, case.waits_from = None, at
     policies.owe_again(session, case.post_id, at)

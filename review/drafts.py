@@ -105,7 +105,7 @@ def _standing(session: Session, person: Person, case_id: int) -> Decision:
         .limit(1)
     )
     # Who is to read the case blind is not told by its draft either.
-    if last is None or blind.awaits(session, person, case_id):
+    if last is None or "text" not in last.snapshot or blind.awaits(session, person, case_id):
         raise NoDraft(case=case_id)
     return last
 

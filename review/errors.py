@@ -27,6 +27,10 @@ class NoSuchLane(ReviewError):
     template = "Không có làn {lane}."
 
 
+class TextGone(ReviewError):
+    template = "Nội dung ca {case} đã xóa vì hết hạn lưu; không mở lại hay xem lại được. Quyết định còn ghi."
+
+
 class IllegalMove(ReviewError):
     template = "Không thể chuyển từ {current} sang {target}."
 
@@ -129,3 +133,15 @@ class MustBeSomebodyElse(ReviewError):
 
 class NotAssigned(ReviewError):
     template = "Đơn này giao cho người khác xem."
+
+
+class NothingToHold(ReviewError):
+    template = "Không có ca hay bài số {number} để giữ lại, hoặc nội dung đã xóa."
+
+
+class NoSuchHold(ReviewError):
+    template = "Không có lệnh giữ lại {hold} đang hiệu lực."
+
+
+class NotOpened(ReviewError):
+    template = "Hãy ghi lý do trước khi mở bản gốc của ca {case}; lý do có hiệu lực {minutes} phút."

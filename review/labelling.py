@@ -76,7 +76,7 @@ def _undecided(query: Select[Any]) -> Select[Any]:
         query.select_from(Post)
         .join(Assessment, present)
         .outerjoin(Case, Case.cluster_id == Post.cluster_id)
-        .where(or_(Case.id.is_(None), Case.state != CaseState.DECIDED))
+        .where(or_(Case.id.is_(None), Case.state != CaseState.DECIDED), Post.purged_at.is_(None))
     )
 
 

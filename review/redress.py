@@ -78,6 +78,7 @@ def receive(session: Session, person: Person, case_id: int, letter: Letter, at: 
     )
     if case.state != CaseState.DECIDED or decision is None:
         raise NotStanding(case=case_id)
+    cases.require_text(session, case)
     complaint = Complaint(
         kind=letter.kind, reference=reference, received_on=letter.received_on, said=said, case_id=case_id,
         decision_id=decision.id, decider_id=decision.user_id, typed_by=person.id, typed_at=at,

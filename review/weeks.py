@@ -114,7 +114,10 @@ def texts(session: Session, post_ids: Sequence[int]) -> list[str]:
     for start in range(0, len(post_ids), _PAGE):
         page = post_ids[start : start + _PAGE]
         found |= {
-            row.id: row.text for row in session.execute(select(Post.id, Post.text).where(Post.id.in_(page)))
+            row.id: row.text
+            for row in session.execute(
+                select(Post.id, Post.text).where(Post.id.in_(page), Post.purged_at.is_(None))
+            )
         }
     return [found[post_id] for post_id in post_ids if post_id in found]
 

@@ -8,7 +8,7 @@ import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger("kiemtin.archive")
 
 ROTATE_AT = 1 << 30
+# A file takes what a day brings at most, so that what lies together is due to be cut out together.
+ROTATE_AFTER = timedelta(days=1)
 _SEALED = ".warc.gz"
 _OPEN = ".open"
 _IN_PATHS = "/?&=%:@!$'()*+,;~-._"
@@ -63,7 +65,8 @@ class Archive:
 
     A file being written is `NAME.warc.gz.open` and locked by its process; the lock goes with the
     process, so a later one takes the file up, cuts a torn last record off, says so in `torn`, and
-    goes on. At `rotate_at` bytes the file loses `.open` and is never written to again.
+    goes on. At `rotate_at` bytes, or a day after it was begun, the file loses `.open` and is never written to
+    again; what is cut out of it later makes another file.
 
     With a `remote`, an fsspec URL such as `s3://bucket/prefix`, sealed files move there; then a file
     is also sealed when its writer ends, so that other hosts can read it. `options` are those of the
@@ -197,6 +200,50 @@ class Archive:
         """Whether sealed files move to a remote."""
         return self._remote is not None
 
+    def sealed(self, warc: str) -> bool:
+        """Say whether `warc` is a file that nobody writes to any more; False for one that is not there."""
+        if Path(warc).name != warc or (self.folder / (warc + _OPEN)).exists():
+            return False
+        return (self.folder / warc).exists() or (self._remote is not None and self._remote.has(warc))
+
+    def written_at(self, warc: str) -> datetime:
+        """Return when a sealed file was last written; raises `ArchiveAbsent`."""
+        try:
+            return datetime.fromtimestamp((self.folder / warc).stat().st_mtime, UTC)
+        except FileNotFoundError:
+            if self._remote is None:
+                raise ArchiveAbsent(f"Không thấy tệp {warc} trong {self.folder}") from None
+            return self._remote.written_at(warc)
+
+    def open(self, warc: str) -> BinaryIO:
+        """Open a file to read it; raises `ArchiveAbsent`."""
+        return self._open_to_read(warc)
+
+    def take_in(self, path: Path, warc: str) -> None:
+        """Let a file that was written beside the archive be one of it, here or in the remote, for good.
+
+        Raises `ArchiveError` when the remote does not take it; it is not in the archive then.
+        """
+        sync(path)
+        target = self.folder / warc
+        path.rename(target)
+        sync(self.folder)
+        if self._remote is not None:
+            kept = self.ship().kept
+            if target.exists():
+                target.unlink()
+                raise ArchiveError(kept.get(warc, f"{warc} không gửi được tới kho ở xa"))
+
+    def remove(self, warc: str) -> None:
+        """Remove a sealed file, here and in the remote; one that is not there is no error."""
+        if Path(warc).name != warc:
+            raise ArchiveError(f"{warc!r} không phải tên tệp lưu trữ")
+        (self.folder / warc).unlink(missing_ok=True)
+        if self.folder.exists():
+            sync(self.folder)
+        if self._remote is not None:
+            self._remote.remove(warc)
+
     def size(self, warc: str) -> int:
         """Return the bytes of a file, here or in the remote; raises `ArchiveAbsent` when there is none."""
         with self._open_to_read(warc) as file:
@@ -222,6 +269,10 @@ class Archive:
         return stored
 
     def _writable(self) -> BinaryIO:
+        if self._file is not None and _is_old(self._path):
+            self._seal(self._file, self._path)
+            self._file = None
+            self.ship()
         if self._file is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             stamp = datetime.now(UTC).strftime("%Y%m%d%H%M%S")
@@ -258,7 +309,7 @@ class Archive:
             file.truncate(sound)
             os.fsync(file.fileno())
             self.torn.append(Torn(path.name.removesuffix(_OPEN), sound, size - sound))
-        if self._remote and sound:
+        if sound and (self._remote or _is_old(path)):
             self._seal(file, path)
         elif self._file is None and sound < self.rotate_at:
             self._file, self._path = file, path
@@ -276,6 +327,15 @@ class Archive:
         if self._remote is not None:
             return self._remote.open(warc)
         raise ArchiveAbsent(f"Không thấy tệp {warc} trong {self.folder}")
+
+
+def _is_old(path: Path) -> bool:
+    """Say whether a file was begun more than a day ago, by its name; one named otherwise never is."""
+    try:
+        begun = datetime.strptime(path.name.split("-")[1], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except (IndexError, ValueError):
+        return False
+    return datetime.now(UTC) - begun > ROTATE_AFTER
 
 
 def _write(file: BinaryIO, piece: _Piece) -> str:

@@ -26,6 +26,7 @@ from store.archive import Archive
 from store.archived import ArchiveAbsent, ArchiveError
 from store.disk import sound_length, sync
 from store.records import Records, RecordsError
+from store.retention_tables import GONE
 from store.tables import Capture
 from store.transfer import TransferError, Transferred, require_empty, transfer
 
@@ -259,6 +260,7 @@ def _named(records: Records) -> dict[str, int]:
     with records.read() as session:
         rows = session.execute(
             select(Capture.warc, func.max(Capture.offset + Capture.length))
+            .where(Capture.warc != GONE)
             .group_by(Capture.warc)
             .order_by(Capture.warc)
         ).all()

@@ -17,6 +17,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Text,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -71,6 +72,11 @@ def one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
     """Return the constraint that `column` holds one of `words`."""
     listed = ", ".join(f"'{word}'" for word in words)
     return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+def partial(where: str) -> dict[str, Any]:
+    """Return what makes an index one of the rows `where` holds for, on either database."""
+    return {"sqlite_where": text(where), "postgresql_where": text(where)}
 
 
 def primary_key() -> Mapped[int]:

@@ -19,7 +19,7 @@ from store.text import content_hash, normalise
 from store.vocabulary import PostKind, TaskKind
 from store.work_tables import Task
 
-Fate = Literal["new", "copy", "edited", "seen"]
+Fate = Literal["new", "copy", "edited", "seen", "forgotten"]
 
 MAX_TEXT = 200_000
 
@@ -75,7 +75,8 @@ def accept(
 
     A key seen before with the same text only moves `last_seen_at`; with another text it becomes a new
     version. Anything new or edited owes a `score` task. Returns one fate for each post, in order:
-    `copy` is a new post whose text another post has, exactly.
+    `copy` is a new post whose text another post has, exactly; `forgotten` one that was purged, which is not
+    taken in again.
     """
     lock(session, "accept")
     now = at or datetime.now(UTC)
@@ -106,18 +107,17 @@ def _turns(keys: Sequence[str]) -> list[list[int]]:
 def _accept_once(
     session: Session, source_id: int, posts: Sequence[Incoming], keys: Keys, now: datetime
 ) -> list[Accepted]:
-    # Two queries for the whole batch: the posts known by key, the texts known by hash.
-    known = {
-        post.key: post
-        for post in session.scalars(select(Post).where(Post.key.in_({incoming.key for incoming in posts})))
-    }
+    # Two queries for the whole batch: the posts known by key, purged or not, and the texts known by hash.
+    purged_key = {keys.forgotten(incoming.key): incoming.key for incoming in posts}
+    asked = select(Post).where(Post.key.in_([*purged_key, *purged_key.values()]))
+    known = {purged_key.get(post.key, post.key): post for post in session.scalars(asked)}
     hashes = [content_hash(incoming.text) for incoming in posts]
     seen_texts = set(session.scalars(select(Post.content_hash).where(Post.content_hash.in_(set(hashes)))))
     fates: list[Fate] = []
     for incoming, content in zip(posts, hashes, strict=True):
         fates.append(_fate(known.get(incoming.key), content, seen_texts))
         seen_texts.add(content)
-    changed = [i for i, fate in enumerate(fates) if fate != "seen"]
+    changed = [i for i, fate in enumerate(fates) if fate not in {"seen", "forgotten"}]
     staying = {
         i: known[posts[i].key].cluster_id
         for i in changed
@@ -132,8 +132,9 @@ def _accept_once(
             post = known[posts[i].key] = _new(source_id, posts[i], keys, now)
             session.add(post)
         _write_version(post, posts[i], hashes[i], clusters[i])
-    for incoming in posts:
-        known[incoming.key].last_seen_at = now
+    for incoming, fate in zip(posts, fates, strict=True):
+        if fate != "forgotten":
+            known[incoming.key].last_seen_at = now
     session.flush()
     _owe(session, [known[posts[i].key] for i in changed], now)
     return [Accepted(known[incoming.key].id, fate) for incoming, fate in zip(posts, fates, strict=True)]
@@ -142,6 +143,8 @@ def _accept_once(
 def _fate(post: Post | None, content: str, seen_texts: set[str]) -> Fate:
     if post is None:
         return "copy" if content in seen_texts else "new"
+    if post.purged_at is not None:
+        return "forgotten"
     return "seen" if post.content_hash == content else "edited"
 
 

@@ -29,6 +29,7 @@ class Keys:
             raise KeyFileError(f"Khóa phải dài {_SIZE} byte, tệp này có {len(secret)}.")
         self._secret = secret
         self._pseudonym = _derive(secret, b"kiemtin author pseudonym v1")
+        self._forgotten = _derive(secret, b"kiemtin purged post v1")
         self._lots = _derive(secret, b"kiemtin lots v1")
         self._handles = Fernet(base64.urlsafe_b64encode(_derive(secret, b"kiemtin author handle v1")))
         self._factors = Fernet(base64.urlsafe_b64encode(_derive(secret, b"kiemtin second factor v1")))
@@ -53,6 +54,13 @@ class Keys:
         """Return 32 hex digits that stand for `handle` at `source`; without the key nobody can go back."""
         message = f"{source}\x00{handle}".encode()
         return hmac.new(self._pseudonym, message, hashlib.sha256).hexdigest()[:32]
+
+    def forgotten(self, key: str) -> str:
+        """Return what a purged post is known by in place of its key: so that it is not taken in again.
+
+        Without the secret nobody can tell which address it was.
+        """
+        return "purged:" + hmac.new(self._forgotten, key.encode(), hashlib.sha256).hexdigest()
 
     def lot(self, of: str) -> float:
         """Return a number in [0, 1), even over names, that nobody can tell beforehand without the key."""

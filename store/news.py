@@ -22,6 +22,7 @@ EVENTS = {
     "report.published": "published",
     "correction.published": "published",
     "correction.withdrawn": "withdrawn",
+    "digest.made": "made",
 } | {f"referral.{state}": state.value for state in ReferralState}
 
 

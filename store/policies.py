@@ -160,7 +160,7 @@ def _owe(session: Session, version: str, at: datetime) -> int:
             literal(1).label("turn"),
         )
         .join(Assessment, judged)
-        .where(Assessment.policy != version, undecided())
+        .where(Assessment.policy != version, Post.purged_at.is_(None), undecided())
     )
     number = session.scalar(select(func.count()).select_from(owed.subquery())) or 0
     columns = ["kind", "subject_id", "owed_at", "due_at", "attempts", "turn"]

@@ -81,6 +81,7 @@ def _within(session: Session, query: Select[Any], wanted: Range) -> Select[Any]:
         )
         .join(Cluster, Cluster.id == Post.cluster_id)
         .outerjoin(Case, Case.cluster_id == Post.cluster_id)
+        .where(Post.purged_at.is_(None))
     )
     if wanted.since is not None:
         query = query.where(Cluster.created_at >= wanted.since)

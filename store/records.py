@@ -28,6 +28,7 @@ from store import (
     quality_tables,  # noqa: F401
     queue_tables,  # noqa: F401
     report_tables,  # noqa: F401
+    retention_tables,  # noqa: F401
     second_review_tables,  # noqa: F401
     token_tables,  # noqa: F401
 )

@@ -23,8 +23,8 @@ def evidence_of(session: Session, case_id: int) -> dict[str, Any]:
 
     Only that post, never its copies; the author nowhere. `captures` are those of each version of the post,
     oldest first; `rendering` is the first picture of the version that it has now, so that a later one
-    changes nothing. All values are JSON (times as ISO 8601 in UTC), so what comes back from a file hashes
-    alike. Raises `NoEvidence`.
+    changes nothing; captures say where they lay at first. All values are JSON (times as ISO 8601 in UTC), so
+    what comes back from a file hashes alike. Raises `NoEvidence`.
     """
     case = session.scalar(
         select(Case).where(Case.id == case_id).options(joinedload(Case.post).joinedload(Post.source))
@@ -105,14 +105,17 @@ def _rendering(session: Session, post: Post, since: datetime) -> dict[str, Any] 
 
 
 def _captured(capture: Capture) -> dict[str, Any]:
+    # Where it lay at first: what two persons agreed on does not change because others' captures were cut out
+    # of its file. Where it lies now is in the row.
+    warc, offset, length = capture.detail.get("lay") or (capture.warc, capture.offset, capture.length)
     return {
         "capture": capture.id,
         "url": capture.url,
         "at": _iso(capture.at),
         "sha256": capture.sha256,
-        "warc": capture.warc,
-        "offset": capture.offset,
-        "length": capture.length,
+        "warc": warc,
+        "offset": offset,
+        "length": length,
     }
 
 

@@ -7,6 +7,7 @@ import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -35,7 +36,10 @@ class RemoteDown(ArchiveError):
 
 
 class Remote:
-    """A place behind an fsspec URL, with one object for each sealed file. Nothing in it is overwritten."""
+    """A place behind an fsspec URL, with one object for each sealed file. Nothing in it is overwritten.
+
+    What retention cuts out makes another file, and the one before is removed.
+    """
 
     def __init__(self, url: str, options: Mapping[str, object]) -> None:
         self.url = url.rstrip("/")
@@ -109,6 +113,25 @@ class Remote:
                     " Máy khác có thể đang ghi tệp này; nếu không, xem KIEMTIN_ARCHIVE_URL."
                 ) from error
         return io.BufferedReader(_Ranges(self, name, file), RANGE)
+
+    def has(self, name: str) -> bool:
+        """Say whether there is such a file here."""
+        with self._asking(name):
+            return bool(self._fs.exists(self._place(name)))
+
+    def written_at(self, name: str) -> datetime:
+        """Return when a file came here; raises `ArchiveAbsent`."""
+        with self._asking(name):
+            try:
+                at: datetime = self._fs.modified(self._place(name))
+            except FileNotFoundError as error:
+                raise ArchiveAbsent(f"Không thấy tệp {name} ở {self.url}.") from error
+        return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+    def remove(self, name: str) -> None:
+        """Remove a file; one that is not there is no error. Older versions that a store keeps are its own."""
+        with self._asking(name), suppress(FileNotFoundError):
+            self._fs.rm_file(self._place(name))
 
     @contextmanager
     def _asking(self, name: str) -> Iterator[None]:

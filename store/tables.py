@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from store.base import Base, Id, one_of, primary_key, to
+from store.base import Base, Id, one_of, partial, primary_key, to
 from store.vocabulary import (
     CaseState,
     Outcome,
@@ -91,10 +91,14 @@ class Capture(Base):
     `detail` is what else was seen: address and certificate of the server, how it was reached, what
     robots.txt said. `page_id` is the page of the frontier that was asked; no foreign key, for pages may go.
     One that found the same bytes again has its record, and `same_as`: the capture that holds the bytes.
+    Where its file was written anew, `detail["lay"]` is where it lay at first: file, offset, length.
     """
 
     __tablename__ = "capture"
-    __table_args__ = (UniqueConstraint("warc", "offset"),)
+    __table_args__ = (
+        UniqueConstraint("warc", "offset"),
+        Index("ix_capture_same_as", "same_as", **partial("same_as IS NOT NULL")),
+    )
 
     id: Mapped[int] = primary_key()
     source_id: Mapped[int] = to("source.id", index=True)
@@ -137,15 +141,23 @@ class Post(Base):
     `position` is its place in a thread, `parent` the key of the post that it answers; `facts` is what else
     its page says of it: section, standfirst, links, media, number of comments. `again` is the page by which
     it is looked at again, where that is not the page of its capture.
+
+    Of one whose term is over (`purged_at`) only what reports count is left: source, kind, times, cluster, and
+    the figures of its assessment. Text, address, author and fingerprint are gone for good (trigger).
     """
 
     __tablename__ = "post"
-    __table_args__ = (one_of("kind", PostKind), Index("ix_post_cluster_id_id", "cluster_id", "id"))
+    __table_args__ = (
+        one_of("kind", PostKind),
+        Index("ix_post_cluster_id_id", "cluster_id", "id"),
+        Index("ix_post_parent", "parent", **partial("parent IS NOT NULL")),
+        Index("ix_post_purged_at", "purged_at", **partial("purged_at IS NOT NULL")),
+    )
 
     id: Mapped[int] = primary_key()
     key: Mapped[str] = mapped_column(Text, unique=True)
     source_id: Mapped[int] = to("source.id", index=True)
-    capture_id: Mapped[int] = to("capture.id")
+    capture_id: Mapped[int] = to("capture.id", index=True)
     row: Mapped[int | None]
     url: Mapped[str | None]
     kind: Mapped[str] = mapped_column(String(16))
@@ -168,6 +180,7 @@ class Post(Base):
     cluster_id: Mapped[int] = to("cluster.id")
     # The latest assessment; no foreign key, for it would close a circle with assessment.post_id.
     assessment_id: Mapped[int | None] = mapped_column(Id)
+    purged_at: Mapped[datetime | None]
 
     source: Mapped[Source] = relationship()
     capture: Mapped[Capture] = relationship()
@@ -186,7 +199,7 @@ class Revision(Base):
     title: Mapped[str]
     text: Mapped[str]
     content_hash: Mapped[str] = mapped_column(String(64))
-    capture_id: Mapped[int] = to("capture.id")
+    capture_id: Mapped[int] = to("capture.id", index=True)
     seen_at: Mapped[datetime]
 
 

@@ -23,14 +23,19 @@ def capture(
     picture: Annotated[
         Path | None, typer.Option(help="Chép ảnh chụp (PNG) ra tệp này.", show_default=False)
     ] = None,
+    reason: Annotated[str, typer.Option(help="Vì sao chép ảnh ra; bắt buộc khi có --picture.")] = "",
 ) -> None:
     """Mở trang của một bài bị gắn cờ bằng Chromium; lưu ảnh cả trang, HTML đã dựng và mọi phần đã tải.
 
     Theo robots.txt, không đăng nhập, không bấm gì.
     """
     from kiemtin.work.render import NotRendered, render
+    from store import audit
     from store.tables import Capture
 
+    if picture is not None and not reason.strip():
+        say_error("Ảnh có thể lộ người đăng: ghi --reason để nói vì sao chép ra. Chưa chụp gì.")
+        raise typer.Exit(2)
     settings = load()
     logs.configure(settings)
     house = House(settings)
@@ -40,6 +45,11 @@ def capture(
         with house.records.read() as session:
             kept = session.get_one(Capture, rendering.picture_id)
         if picture is not None:
+            with house.records.write() as session:
+                audit.append(
+                    session, audit.SYSTEM, "picture.read", f"post:{post_id}", capture=kept.id,
+                    reason=reason.strip(),
+                )  # fmt: skip
             picture.write_bytes(house.archive().read(kept.warc, kept.offset).body)
     except (NotRendered, OSError) as error:
         say_error(str(error))

@@ -111,7 +111,7 @@ class Scoring(Taking):
             policy = self.in_force.of(switch)
             posts = session.scalars(
                 select(tables.Post)
-                .where(tables.Post.id.in_(batch.subject_ids))
+                .where(tables.Post.id.in_(batch.subject_ids), tables.Post.purged_at.is_(None))
                 .options(joinedload(tables.Post.assessment))
             ).all()
             versions = {post.assessment.policy for post in posts if post.assessment is not None}
@@ -166,7 +166,7 @@ class Scoring(Taking):
         scored, flagged = [], []
         for one in found:
             post = posts.get(one.id)
-            if post is None or post.version != versions[one.id]:
+            if post is None or post.purged_at is not None or post.version != versions[one.id]:
                 continue  # gone, or edited meanwhile; the edit owes its own task
             if one.id in judged and post.cluster_id in decided:
                 continue  # a person has said what it is

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from api import kept_pages
 from api.auth import SignedIn, Who, desk_of
-from review import alike, case_page, copies, notes
+from review import alike, case_page, copies, notes, opening
 from review.errors import NoSuchCase, ReviewError
 from review_ui.page import page, say
 from store.tables import Case
@@ -56,13 +56,33 @@ def note(request: Request, who: Who, case_id: int, text: Text = "") -> Response:
 
 @router.get("/cases/{case_id}/kept")
 def kept(request: Request, who: Who, case_id: int, capture: int | None = None) -> Response:
-    """Show the archived page of a case beside its picture: a page, or for the desk a part of one."""
+    """Show the archived page of a case beside its picture, once a reason was given; or a part of a page."""
     with desk_of(request).records.read() as session:
         found = kept_pages.captures(session, who.person, case_id)
         shown = case_page.load(session, who.person, case_id)
+        opened = opening.is_open(session, who.person, case_id)
     chosen = next((one for one in found if one.id == capture), found[0] if found else None)
     template = "_kept.html" if "HX-Request" in request.headers else "kept.html"
-    return page(request, template, who, case=shown.case, pages=found, chosen=chosen, picture=shown.picture)
+    return page(
+        request,
+        template,
+        who,
+        case=shown.case,
+        pages=found,
+        chosen=chosen,
+        picture=shown.picture,
+        opened=opened,
+    )
+
+
+@router.post("/cases/{case_id}/kept")
+def open_kept(request: Request, who: Who, case_id: int, reason: Text = "") -> Response:
+    """Give the reason for looking at the originals of a case, and show them."""
+    with desk_of(request).records.write() as session:
+        opening.open_originals(session, who.person, case_id, reason)
+    if "HX-Request" in request.headers:
+        return kept(request, who, case_id)
+    return RedirectResponse(f"/cases/{case_id}/kept", 303)
 
 
 @router.get("/copies")

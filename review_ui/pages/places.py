@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
+from pydantic import BeforeValidator
 
 from api import pipeline, views
 from api import sources as source_room
@@ -16,6 +18,14 @@ from review_ui.page import page
 from search.engine import FACETS
 
 router = APIRouter()
+
+
+def _empty_is_none(value: object) -> object:
+    # A form sends every field, empty ones too.
+    return value or None
+
+
+Day = Annotated[date | None, BeforeValidator(_empty_is_none)]
 
 _FILTERS = tuple(facet for facet in FACETS if facet not in {"flagged", "protected", "uncertain"})
 
@@ -75,10 +85,10 @@ def try_out(request: Request, who: Who, source_id: int) -> Response:
 @router.get("/audit")
 def audit(
     request: Request, who: Who, actor: str = "", action: str = "", subject: str = "",
-    before: int | None = None, verify: bool = False,
+    since: Day = None, until: Day = None, before: int | None = None, verify: bool = False,
 ) -> Response:  # fmt: skip
     """Show the audit log; with `verify`, walk the chain first."""
-    wanted = views.EventFilter(actor.strip(), action.strip(), subject.strip())
+    wanted = views.EventFilter(actor.strip(), action.strip(), subject.strip(), since, until)
     with desk_of(request).records.read() as session:
         events = views.events(session, who.person, wanted, before, 51)
         names = views.names(session, {event.actor for event in events})
@@ -86,4 +96,19 @@ def audit(
     return page(
         request, "audit.html", who, events=events[:50], more=len(events) > 50, wanted=wanted, names=names,
         verdict=verdict, before=before,
+    )  # fmt: skip
+
+
+@router.get("/audit/digest")
+def digest(request: Request, who: Who, week: str = "") -> Response:
+    """Show who did unusually much in a week, or at odd hours."""
+    desk = desk_of(request)
+    now = desk.clock()
+    with desk.records.read() as session:
+        found = views.digest(session, who.person, week, now)
+    period = views.week_named(found.week, now)
+    after = period.after()
+    return page(
+        request, "digest.html", who, found=found, before=period.back().name,
+        after=after.name if after.begin <= now else "",
     )  # fmt: skip

@@ -98,7 +98,7 @@ READ = {
     "/api/v1/runs",
 }
 REVIEW = {"/api/v1/lanes/all/next": {}, "/api/v1/cases/3/lease": {}}
-AUDIT = {"/api/v1/audit", "/api/v1/audit/verify", "/api/v1/captures/1"}
+AUDIT = {"/api/v1/audit", "/api/v1/audit/verify", "/api/v1/captures/1?reason=x"}
 REVIEWERS = {Role.REVIEWER, Role.LEAD, Role.ADMIN}
 AUDITORS = {Role.LEAD, Role.AUDITOR, Role.ADMIN}
 
@@ -128,7 +128,9 @@ def test_nobody_reads_anything_without_signing_in(house: House) -> None:
 
 
 def test_looking_at_a_capture_leaves_a_trace(house: House) -> None:
-    house.signed_in(Role.AUDITOR).get("/api/v1/captures/1")
+    auditor = house.signed_in(Role.AUDITOR)
+    assert auditor.get("/api/v1/captures/1").status_code == 422  # no reason, no look
+    auditor.get("/api/v1/captures/1?reason=kiểm tra tháng")
     with house.desk.records.read() as session:
         last = session.scalars(select(Event).order_by(Event.id.desc())).first()
         assert last is not None

@@ -44,6 +44,11 @@ def keep_page(house: House, case_id: int, body: bytes, media_type: str, **header
         return capture.id
 
 
+def opened(reviewer: TestClient, case_id: int = 1) -> None:
+    """Say why the originals of a case are looked at."""
+    assert reviewer.post(f"/api/v1/cases/{case_id}/open", json={"reason": "thử"}).status_code == 204
+
+
 def test_an_archived_page_is_shown_in_a_sandbox_and_leaves_an_event(
     house: House, reviewer: TestClient
 ) -> None:
@@ -51,6 +56,12 @@ def test_an_archived_page_is_shown_in_a_sandbox_and_leaves_an_event(
     assert "Chưa lưu trang nào" in reviewer.get("/cases/1/kept").text
     body = gzip.compress(PAGE.encode())
     capture = keep_page(house, 1, body, "text/html; charset=utf-8", Content_Encoding="gzip")
+    assert reviewer.get("/api/v1/cases/1/page").status_code == 409
+    form = {"csrf": reviewer.headers["X-CSRF-Token"], "reason": "đối chiếu lời trích"}
+    assert "đối chiếu" not in reviewer.get("/cases/1/kept").text
+    assert "Mở bản gốc" in reviewer.get("/cases/1/kept").text
+    assert reviewer.post("/cases/1/kept", data=form).status_code in {200, 303}
+    assert [event.subject for event in events(house, "original.opened")] == ["case:1"]
     answer = reviewer.get(f"/api/v1/cases/1/page?capture={capture}")
     policy = answer.headers["Content-Security-Policy"]
     assert policy.startswith("sandbox; default-src 'none'")
@@ -72,6 +83,7 @@ def test_what_the_archive_lost_is_said(house: House, reviewer: TestClient) -> No
     keep_page(house, 1, PAGE.encode(), "text/html")
     for path in house.desk.archive.folder.glob("*.warc*"):
         path.unlink()
+    opened(reviewer)
     answer = reviewer.get("/api/v1/cases/1/page")
     assert answer.status_code == 409
     assert "không đọc được" in answer.json()["detail"]

@@ -57,7 +57,13 @@ TABLE: dict[str, frozenset[Any]] = {
     "GET /api/v1/adjudications": LEADS,
     "GET /api/v1/adjudications/{adjudication_id}": LEADS,
     "GET /api/v1/audit": AUDITORS,
+    "GET /api/v1/audit/digest": AUDITORS,
     "GET /api/v1/audit/verify": AUDITORS,
+    "GET /api/v1/holds": AUDITORS,
+    "GET /api/v1/privacy": AUDITORS,
+    "POST /api/v1/holds": LEADS,
+    "POST /api/v1/holds/{hold_id}/lift": LEADS,
+    "POST /api/v1/cases/{case_id}/open": REVIEWERS,
     "GET /api/v1/bundles": SENDERS,
     "GET /api/v1/bundles/{referral_id}": SENDERS,
     "GET /api/v1/bundles/{referral_id}/file": LIAISONS,
@@ -120,6 +126,11 @@ TABLE: dict[str, frozenset[Any]] = {
     "GET /api/v1/trends/{part}.csv": ALL,
     "GET /api/v1/work": ALL,
     "GET /audit": AUDITORS,
+    "GET /audit/digest": AUDITORS,
+    "GET /privacy": AUDITORS,
+    "POST /privacy/holds": LEADS,
+    "POST /privacy/holds/{hold_id}/lift": LEADS,
+    "POST /cases/{case_id}/kept": REVIEWERS,
     "GET /breaks": ALL,
     "GET /bundles": SENDERS,
     "GET /bundles/{referral_id}": SENDERS,
@@ -341,7 +352,7 @@ VALUES = {
 }  # fmt: skip
 # Sent to every page that takes a form: whatever fields it has are among these.
 FORM = {
-    "active": "true", "copy_hash": "x", "evidence": "x", "kind": "queue", "minutes": "50", "policy": "x", "role": "reviewer", "to": "1", "again": "x", "claim": "x", "current": "x", "lane": "all", "login": "newcomer", "name": "x", "new": "x",
+    "active": "true", "copy_hash": "x", "evidence": "x", "kind": "queue", "minutes": "50", "policy": "x", "role": "reviewer", "to": "1", "again": "x", "claim": "x", "current": "x", "lane": "all", "login": "newcomer", "name": "x", "new": "x", "number": "1",
     "outcome": "dismiss", "reason": "x", "scopes": "read", "seen": "x", "text": "x", "token": "x", "version": "1",
 }  # fmt: skip
 # Other values of the form, by route, where one name stands for two things.

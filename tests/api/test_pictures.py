@@ -76,11 +76,15 @@ def test_each_look_at_a_picture_leaves_an_event(house: House, case: Case) -> Non
         session.add(capture)
         session.flush()
         session.add(Rendering(post_id=post.id, at=NOW, picture_id=capture.id, document_id=capture.id))
+    shut = reviewer.get(path)
+    assert (shut.status_code, "lý do" in shut.json()["detail"]) == (409, True)
+    assert reviewer.post(f"/api/v1/cases/{case.id}/open", json={"reason": " "}).status_code == 422
+    assert reviewer.post(f"/api/v1/cases/{case.id}/open", json={"reason": "nghi ảnh ghép"}).status_code == 204
     answer = reviewer.get(path)
     assert (answer.status_code, answer.content) == (200, PNG)
     assert answer.headers["content-type"] == "image/png"
     assert house.signed_in(Role.LIAISON).get(path).status_code == 403
-    assert path in reviewer.get(f"/cases/{case.id}").text
+    assert path in reviewer.get(f"/cases/{case.id}/kept").text
     with house.desk.records.read() as session:
         events = session.scalars(select(Event).where(Event.action == "picture.read")).all()
     assert [event.subject for event in events] == [f"case:{case.id}"]

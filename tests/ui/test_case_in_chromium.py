@@ -208,6 +208,8 @@ def test_copies_notes_and_the_archived_page_by_key(
     page.keyboard.press("Control+Enter")
     expect(page.locator("#notes li")).to_have_count(1)
     page.keyboard.press("v")
+    page.fill("#open-reason", "đối chiếu lời trích")
+    page.get_by_role("button", name="Mở bản gốc").click()
     frame = page.frame_locator("iframe.kept-page")
     expect(frame.locator("h1")).to_have_text("Trang gốc")
     assert frame.locator("iframe").count() == 0
