@@ -1,7 +1,7 @@
 """A whole installation at work for minutes, with faults: memory, file handles and lag over time.
 
 `python -m bench.soak --minutes 30` runs in a folder of its own: a server, a worker that stays, a worker that
-is killed (SIGKILL) again and again, and the sample site that they crawl. New posts come all the time, a person
+is killed (SIGKILL) again and again, and the sample site that they crawl. New posts come all the time, one
 decides cases, and the weekly report is built each minute. Faults by turn, one a minute: the
 second worker is killed; the site is gone for 20 seconds; the index folder cannot be used for 20 seconds; a
 million bytes that are no row are imported. The first two minutes warm up: figures are held against those
