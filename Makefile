@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run train test test-engines lint types bench docs clean lock screenshot demo-report demo-bundle
+.PHONY: help setup run train test test-engines fuzz lint types bench docs clean lock screenshot demo-report demo-bundle
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,10 @@ test: $(VENV)/dev.stamp ## install what tests need and run them all
 
 test-engines: $(VENV)/dev.stamp ## run the tests that need PostgreSQL and Elasticsearch; fails where one does not answer
 	@KIEMTIN_TEST_REQUIRE_SERVERS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "postgres or elasticsearch"
+
+fuzz: $(VENV)/dev.stamp ## fuzz every target for SECONDS=60 each (installs atheris; Linux)
+	@$(PIP) install --constraint requirements.lock --editable '.[fuzz]'
+	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60)
 
 lint: $(VENV)/dev.stamp ## ruff, and the floors of the house
 	@$(BIN)/ruff check .

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from api.sign_in_rules import Rules
+from api.standing import Checks, Standing
 from reports.telling import Telling
 from review.referral import APPROVED_FOR
 from review.sla import Clocks
@@ -51,7 +52,7 @@ class Desk:
     due; after `severe_in_a_row` severe cases a milder one comes (0: never). `telling` is to whom reports are
     told, and under which name. Without a `shelf` no evidence bundle can be made. `a_minute` is
     how many requests a session or a token may make in a minute; `sign_in` is how people come in, `terms` how
-    long what is kept.
+    long what is kept. `checks` find the faults that only who knows the settings can look for.
     """
 
     records: Records
@@ -74,6 +75,12 @@ class Desk:
     a_minute: int = 1200
     terms: Terms = field(default_factory=Terms)
     sign_in: Rules = field(default_factory=Rules)
+    checks: Checks | None = None
+
+    @cached_property
+    def standing(self) -> Standing:
+        """What is wrong now."""
+        return Standing(self.records, self.engine, self.checks)
 
     @cached_property
     def model(self) -> Model:

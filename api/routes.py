@@ -256,10 +256,11 @@ def similar(request: Request, who: Who, case_id: int) -> list[schemas.SimilarAns
 
 @router.get("/work")
 def work(request: Request, who: Who) -> schemas.WorkAnswer:
-    """Give the queues with their lag, the workers, and the tasks given up."""
+    """Give the queues with their lag, the workers, the tasks given up, and what is wrong now."""
     desk = desk_of(request)
     with desk.records.read() as session:
-        return schemas.WorkAnswer.of(pipeline.overview(session, desk.clock()))
+        seen = pipeline.overview(session, desk.clock())
+    return schemas.WorkAnswer.of(seen, desk.standing.faults())
 
 
 @router.post("/work/{task_id}/retry")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from review import priority
 from review.case_page import CasePage
 from review.queue import Lease
 from review.sla import Clocks
+from store.faults import Fault, FaultKind
 from store.tables import Case, Event, Run
 
 
@@ -239,17 +241,24 @@ class ParkedAnswer(BaseModel):
         return cls(id=task.id, kind=task.kind, about=parked.about, attempts=task.attempts, error=task.error)
 
 
+class FaultAnswer(Plain):
+    kind: FaultKind
+    said: str
+
+
 class WorkAnswer(BaseModel):
     queues: dict[str, QueueAnswer]
     workers: list[WorkerAnswer]
     parked: list[ParkedAnswer]
+    faults: list[FaultAnswer] = []
 
     @classmethod
-    def of(cls, seen: Overview) -> WorkAnswer:
+    def of(cls, seen: Overview, faults: Iterable[Fault] = ()) -> WorkAnswer:
         return cls(
             queues={kind: QueueAnswer.model_validate(queue) for kind, queue in seen.queues.items()},
             workers=[WorkerAnswer.model_validate(worker) for worker in seen.workers],
             parked=[ParkedAnswer.of(parked) for parked in seen.parked],
+            faults=[FaultAnswer.model_validate(one) for one in faults],
         )
 
 

@@ -19,8 +19,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from api import pipeline
 from api.auth import desk_of
 from api.desk import Desk
+from api.standing import by_kind
 from review import lanes
 from search.engine import SearchError
+from store.bundle_tables import BundleStamp, StampState
+from store.faults import FaultKind
 from store.migrate import require_current
 from store.records import RecordsError
 from store.spans import span
@@ -81,6 +84,12 @@ class _FromRecords(Collector):
             enabled = session.scalar(select(func.count()).select_from(Source).where(Source.enabled)) or 0
             last = session.scalar(select(func.max(Run.started_at)).where(Run.kind == RunKind.CRAWL))
             late = lanes.overdue(session, self._desk.clock(), self._desk.clocks)
+            undated = select(func.count()).select_from(BundleStamp)
+            owed = session.scalar(undated.where(BundleStamp.state == StampState.WAITING)) or 0
+        wrong = by_kind(self._desk.standing.faults())
+        faults = GaugeMetricFamily("kiemtin_fault", "1 while something is wrong", labels=["kind"])
+        for kind in FaultKind:
+            faults.add_metric([kind], kind in wrong)
         overdue = GaugeMetricFamily(
             "kiemtin_cases_overdue", "Cases past the clock of their lane", labels=["lane"]
         )
@@ -92,6 +101,8 @@ class _FromRecords(Collector):
             by_state.add_metric([state], number)
         return [
             *_of_work(seen),
+            faults,
+            GaugeMetricFamily("kiemtin_stamps_waiting", "Dates of bundles not yet given", value=owed),
             by_state,
             overdue,
             GaugeMetricFamily("kiemtin_posts", "Posts", value=posts),

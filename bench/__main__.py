@@ -27,6 +27,7 @@ MODULES = {
     "desk": "bench.desk",
     "bundle": "bench.bundle",
     "load": "bench.load",
+    "upgrade": "bench.upgrade",
 }
 NAMES = tuple(MODULES)
 TABLE = Path(__file__).parent.parent / "docs" / "benchmarks.md"

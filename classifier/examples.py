@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -17,12 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 import models
 from classifier.model import Model
 from store.text import normalise, words
+
+log = structlog.get_logger("kiemtin.examples")
 
 FILE = "examples.jsonl"
 SETS = ("functional_a", *(f"contrast_{name}" for name in "cdefgh"))
@@ -147,11 +151,17 @@ class _Kept:
     def _write(self, kept: dict[str, Any]) -> None:
         if self._file is None:
             return
-        self._file.parent.mkdir(parents=True, exist_ok=True)
         part = self._file.with_name(f"{self._file.name}.part")
-        with part.open("wb") as out:
-            np.savez(out, keys=np.array(list(kept)), vectors=np.stack(list(kept.values())))
-        part.replace(self._file)
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            with part.open("wb") as out:
+                np.savez(out, keys=np.array(list(kept)), vectors=np.stack(list(kept.values())))
+            part.replace(self._file)
+        except OSError as error:
+            # It only spares work: with a full disk the vectors are made again the next time.
+            log.warning("cache.unwritten", file=str(self._file), error=str(error))
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,8 +53,13 @@ class TfidfModel:
             if weights.shape != (len(hashes), len(heads())) or len(arrays["idf"]) != len(hashes):
                 raise models.DataError(f"Mô hình {folder}: số đặc trưng và số trọng số không khớp.")
             vocabulary = Vocabulary(hashes, arrays["kinds"], arrays["idf"].astype(np.float32))
-            return cls(about["name"], vocabulary, weights, arrays["intercepts"], arrays["calibration"])
-        except (OSError, ValueError, KeyError, BadZipFile) as error:
+            intercepts, calibration = arrays["intercepts"], arrays["calibration"]
+            if intercepts.shape != (len(heads()),) or calibration.shape != (len(heads()), 2):
+                raise models.DataError(f"Mô hình {folder}: hiệu chỉnh không khớp số nhãn.")
+            if not all(np.isfinite(part).all() for part in (weights, intercepts, calibration)):
+                raise models.DataError(f"Mô hình {folder}: có trọng số không phải là số.")
+            return cls(about["name"], vocabulary, weights, intercepts, calibration)
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error) as error:
             raise models.DataError(f"Không đọc được mô hình {folder}: {error}") from error
 
     def save(self, folder: Path) -> None:

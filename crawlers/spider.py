@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import scrapy
-from scrapy.exceptions import DownloadCancelledError, IgnoreRequest
+from scrapy.exceptions import CloseSpider, DownloadCancelledError, IgnoreRequest
 from scrapy.http import Response
 from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
@@ -28,7 +28,7 @@ from crawlers.kinds import KINDS, Credential, address
 from crawlers.obey import OffSite, TooLong
 from crawlers.reading.page import Raw, Reading, Unreadable
 from crawlers.robots import RobotsForbidden, RobotsUnreachable
-from store.archived import Exchange
+from store.archived import ArchiveError, Exchange
 from store.tables import Source
 from store.vocabulary import PageRole, SourceKind
 
@@ -161,9 +161,17 @@ class SourceSpider(scrapy.Spider):
         fetched = Fetched(
             media_type, response.body, chain, came(chain, response.meta.get("robots"), response.body)
         )
-        due = await self._aside(
-            lambda: self.intake.take(fetched, reading, page, revisit=self.plan.revisit, since=self.plan.since)
-        )
+        try:
+            due = await self._aside(
+                lambda: self.intake.take(
+                    fetched, reading, page, revisit=self.plan.revisit, since=self.plan.since
+                )
+            )
+        except ArchiveError as error:
+            # What cannot be kept must not be asked for: all that is due stays due.
+            self.logger.error("%s: %s", response.url, error)
+            self.intake.counters["archive/unwritten"] += 1
+            raise CloseSpider("archive_unwritten") from error
         requests = await self._ask(due)
         self._done()
         return requests

@@ -138,6 +138,8 @@ def restamp(
             answer: Stamp | NotStamped = stamp(authority, signature_of(folder / name), tools.ask)
         except NotStamped as error:
             answer = error
+        except BundleError as error:  # the file of this one is gone: others are still to be dated
+            answer = NotStamped(str(error))
         with records.write() as session:
             row = session.get_one(BundleStamp, (bundle_id, place))
             _note_answer(row, answer, at)

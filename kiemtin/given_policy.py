@@ -49,6 +49,15 @@ def differs(records: Records, file: Path | None) -> str | None:
     )
 
 
+def unreadable(file: Path | None) -> str:
+    """Return what is wrong with the policy file of the settings, or nothing; the one in force stays."""
+    try:
+        policies.load_policy(file or models.path("policy.yaml"))
+    except models.DataError as error:
+        return f"{error} Vẫn dùng chính sách đang có hiệu lực."
+    return ""
+
+
 def _says(switch: PolicySwitch | None, policy: Policy) -> bool:
     """Say whether a recorded policy is `policy`, however its comments are written."""
     try:

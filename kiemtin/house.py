@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from kiemtin.work.crew import Crew
     from kiemtin.work.station import Station
     from review.drawing import Sampling
+    from store.faults import Fault
 
 # Each part is imported where it is opened: a command starts as quickly as what it needs.
 
@@ -138,15 +139,20 @@ class House:
         return self.keys.lot(of)
 
     def _station(self, kind: TaskKind) -> Station:
+        from kiemtin.work.late import Late
+
         if kind == TaskKind.SCORE:
             from kiemtin.work.score import Scoring
 
             settings = self.settings
-            return Scoring(self.records, self.model, None, settings.work_batch, settings.cache_path)
+            return Late(
+                kind,
+                lambda: Scoring(self.records, self.model, None, settings.work_batch, settings.cache_path),
+            )
         if kind == TaskKind.INDEX:
             from kiemtin.work.index import Indexing
 
-            return Indexing(self.records, self.engine, self.settings.work_batch * 4)
+            return Late(kind, lambda: Indexing(self.records, self.engine, self.settings.work_batch * 4))
         if kind == TaskKind.RENDER:
             from kiemtin.work.render import Showing
 
@@ -157,7 +163,25 @@ class House:
             return Delivering(self.records, self._carriers())
         from kiemtin.work.crawl import Crawling
 
-        return Crawling(self.records)
+        return Crawling(self.records, self.short_of_room)
+
+    def short_of_room(self) -> list[str]:
+        """Say which folder has less room than the settings want, or cannot be written to."""
+        from store.room import short_of
+
+        settings = self.settings
+        kept = [settings.data_dir, settings.archive_path, settings.cache_path, settings.bundle_path]
+        return short_of(kept, settings.free_mb)
+
+    def faults(self) -> Iterable[Fault]:
+        """Yield what is wrong with disks and the policy file of the settings."""
+        from kiemtin import given_policy
+        from store.faults import Fault, FaultKind
+
+        for said in self.short_of_room():
+            yield Fault(FaultKind.DISK, said)
+        if said := given_policy.unreadable(self.settings.policy_file):
+            yield Fault(FaultKind.POLICY, said)
 
     def _carriers(self) -> dict[Channel, Carrier]:
         from kiemtin.delivery.mail import Mail
@@ -197,6 +221,7 @@ class House:
             sign_in=self.settings.sign_in(self.keys),
             a_minute=self.settings.requests_a_minute,
             terms=self.settings.terms,
+            checks=self.faults,
             shelf=self.shelf() if self.settings.bundle_cert else None,
         )
 

@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     search_ca_file: str = Field("", description="Tệp chứng thư CA của Elasticsearch.")
     archive_dir: Path | None = Field(None, description="Thư mục lưu trữ WARC.")
     cache_dir: Path | None = Field(None, description="Thư mục của những gì tính lại được.")
+    free_mb: int = Field(
+        512, ge=0, description="Đĩa còn ít hơn bấy nhiêu MB thì ngừng thu thập và báo trên mọi trang."
+    )
     archive_url: str = Field(
         "", description="Kho nhận các tệp WARC đã đóng: s3://bucket/…, file:///…; trống là chỉ thư mục."
     )

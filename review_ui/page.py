@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 import models
 from api.auth import SignedIn, desk_of
+from api.standing import by_kind
 from classifier.places import provinces
 from review import drafts, priority
 from review.access import UNCERTAIN
@@ -90,6 +91,7 @@ def page(
         with_query=lambda **changes: _with_query(request, changes),
         path=request.url.path,
         priority_of=lambda case: priority.of_case(case, now),
+        faults=by_kind(desk_of(request).standing.faults()) if who is not None and who.free else {},
         due_of=lambda case: render.due(desk_of(request).clocks.due(case), now, say),
         **values,
     )  # fmt: skip

@@ -92,7 +92,10 @@ class Archive:
         self._path = folder
 
     def __enter__(self) -> Archive:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ArchiveError(f"Không mở được kho lưu trữ {self.folder}: {error}") from error
         for path in sorted(self.folder.glob(f"*{_SEALED}{_OPEN}")):
             self._adopt(path)
         self.ship()
@@ -251,7 +254,10 @@ class Archive:
 
     def _append(self, pieces: Sequence[_Piece]) -> Stored:
         """Write records, all or none, and return where the last one lies."""
-        file = self._writable()
+        try:
+            file = self._writable()
+        except OSError as error:
+            raise ArchiveError(f"Không mở được tệp để ghi trong {self.folder}: {error}") from error
         start = file.seek(0, os.SEEK_END)
         try:
             for piece in pieces:
@@ -259,7 +265,7 @@ class Archive:
             file.flush()
             os.fsync(file.fileno())
         except OSError as error:
-            file.truncate(start)
+            self._drop(file, start)
             raise ArchiveError(f"Không ghi được vào {self._path.name}: {error}") from error
         stored = Stored(self._path.name.removesuffix(_OPEN), offset, file.tell() - offset, payload)
         if file.tell() >= self.rotate_at:
@@ -267,6 +273,16 @@ class Archive:
             self._file = None
             self.ship()
         return stored
+
+    def _drop(self, file: BinaryIO, start: int) -> None:
+        """Cut a file back to where it was whole, and let it go with what is not yet written.
+
+        Any other way to cut it would first write what is left in its buffer: half a record, once there is
+        room again. The next writer takes the file up.
+        """
+        os.ftruncate(file.fileno(), start)
+        file.raw.close()  # type: ignore[attr-defined]  # what open() returns with a buffer has it
+        self._file = None
 
     def _writable(self) -> BinaryIO:
         if self._file is not None and _is_old(self._path):

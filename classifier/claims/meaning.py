@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +13,13 @@ from typing import Protocol
 from zipfile import BadZipFile
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from classifier.claims.base import Known
 from store.text import normalise
+
+log = structlog.get_logger("kiemtin.claims")
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -97,12 +101,18 @@ class Kept:
     def _save(self) -> None:
         if self._file is None:
             return
-        self._file.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self._file.with_suffix(f".{os.getpid()}.part")
         names = np.array([list(name) for name in self._vectors], np.uint8)
-        with unfinished.open("wb") as out:
-            np.savez(out, names=names, vectors=np.stack(list(self._vectors.values())))
-        unfinished.replace(self._file)
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            with unfinished.open("wb") as out:
+                np.savez(out, names=names, vectors=np.stack(list(self._vectors.values())))
+            unfinished.replace(self._file)
+        except OSError as error:
+            # What is kept only spares work: with a full disk the vectors are held here, and posts are scored.
+            log.warning("cache.unwritten", file=str(self._file), error=str(error))
+            with suppress(OSError):
+                unfinished.unlink(missing_ok=True)
 
 
 def _padded(name: bytes) -> bytes:

@@ -112,17 +112,21 @@ def _csv(path: Path) -> Iterator[Row]:
 
 
 def _encoding(path: Path) -> str:
-    """Return the encoding of a whole file: UTF-8, UTF-16 by its mark, or Windows-1258 as old offices save."""
+    """Return the encoding of a whole file: UTF-8, UTF-16 by its mark, or Windows-1258 as old offices save.
+
+    Raises `FileUnreadable` for a file that is in none of them: no row is taken of what is no text.
+    """
     with path.open("rb") as file:
-        if file.read(2) in {b"\xff\xfe", b"\xfe\xff"}:
-            return "utf-16"
-    try:
-        with path.open(encoding="utf-8-sig") as text:
-            while text.read(1 << 20):
-                pass
-    except UnicodeDecodeError:
-        return "cp1258"
-    return "utf-8-sig"
+        marked = file.read(2) in {b"\xff\xfe", b"\xfe\xff"}
+    for encoding in ("utf-16",) if marked else ("utf-8-sig", "cp1258"):
+        try:
+            with path.open(encoding=encoding) as text:
+                while text.read(1 << 20):
+                    pass
+        except UnicodeError:
+            continue
+        return encoding
+    raise FileUnreadable(f"{path.name}: không phải văn bản UTF-8, UTF-16 hay Windows-1258.")
 
 
 def _dialect(sample: str) -> type[csv.Dialect]:

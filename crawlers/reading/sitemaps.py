@@ -70,7 +70,8 @@ def _listed(text: str) -> Iterable[Lead]:
                 del element.getparent()[0]
     except (etree.LxmlError, ValueError) as error:
         raise Unreadable(f"XML hỏng: {error}") from error
-    if context.root is None or etree.QName(context.root).localname not in {"urlset", "sitemapindex"}:
+    # A name that was mended may be none that `etree.QName` takes.
+    if context.root is None or str(context.root.tag).rpartition("}")[2] not in {"urlset", "sitemapindex"}:
         raise Unreadable("không phải sitemap")
 
 

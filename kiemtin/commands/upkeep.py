@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from kiemtin import given_policy
 from kiemtin.house import House
-from kiemtin.screen import bar, out, say, say_notice
+from kiemtin.screen import bar, out, say, say_notice, show_text
 from kiemtin.settings import Settings, load
 
 # A password that stands in an address.
@@ -21,6 +24,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module to `app`."""
     app.command()(migrate)
     app.command(name="settings")(show_settings)
+    app.command()(doctor)
 
 
 def migrate(
@@ -70,6 +74,31 @@ def _transfer(source: str, target: str) -> None:
         table.add_row(name, f"{number:,}".replace(",", "."))
     out.print(table)
     say("Chuỗi kiểm toán khớp ở cả hai bên. Đặt KIEMTIN_DATABASE_URL rồi chạy `kiemtin reindex`.")
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="In JSON: part, state, said, fix.")] = False,
+    search: Annotated[
+        bool, typer.Option("--search/--no-search", help="So cả chỉ mục với cơ sở dữ liệu (không sửa).")
+    ] = True,
+) -> None:
+    """Khám cả hệ thống, không đổi gì, và nói cách sửa từng chỗ.
+
+    Mã thoát 0 khi tốt, 1 khi có gì nên xem, 2 khi có chỗ hỏng.
+    """
+    from kiemtin.checkup import State, examine
+
+    found = examine(search)
+    if as_json:
+        show_text(json.dumps([asdict(one) for one in found], ensure_ascii=False, indent=1))
+    else:
+        marks = {State.OK: "[green]tốt[/]", State.WARNING: "[yellow]nên xem[/]", State.FAULT: "[red]hỏng[/]"}
+        table = Table("phần", "", "thấy", "cách sửa", title="Khám hệ thống", title_justify="left")
+        for one in found:
+            table.add_row(one.part, marks[one.state], escape(one.said), escape(one.fix))
+        out.print(table)
+    states = {one.state for one in found}
+    raise typer.Exit(2 if State.FAULT in states else 1 if State.WARNING in states else 0)
 
 
 def show_settings() -> None:

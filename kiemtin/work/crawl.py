@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -14,8 +14,9 @@ import structlog
 from sqlalchemy import select
 
 from crawlers import frontier
-from kiemtin.work.station import Hand
+from kiemtin.work.station import Hand, Resting
 from store import tasks
+from store.faults import FaultKind
 from store.records import Records
 from store.spans import span
 from store.tables import Run, Source
@@ -31,18 +32,25 @@ class Crawling:
 
     kind = TaskKind.CRAWL
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, short: Callable[[], Sequence[str]] = tuple) -> None:
         self.records = records
+        self.short = short
         self.hand = Hand()
         self._running: subprocess.Popen[bytes] | None = None
         self._stopped = False
 
     def once(self) -> int:
-        """Crawl what is due, and wait for the end of it."""
+        """Crawl what is due, and wait for the end of it.
+
+        Raises `Resting` while there is no room to keep what comes (`short` says where): nothing is asked for
+        that could not be kept, and all stays due.
+        """
         with self.records.read() as session:
             due = tasks.crawls_due(session)
         if not due or self._stopped:
             return 0
+        if short := self.short():
+            raise Resting(" ".join(short), FaultKind.DISK)
         began = time.perf_counter()
         with span("work crawl", queue=self.kind.value, tasks=due):
             self._running = subprocess.Popen(

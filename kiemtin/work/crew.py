@@ -12,10 +12,12 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import SQLAlchemyError
 
+from kiemtin.work.clock import Jumps, against_records
 from kiemtin.work.crawl import Crawling
 from kiemtin.work.station import LONGEST_PAUSE, PAUSE, Resting, Station
 from review import queue, referral
 from store import tasks, workers
+from store.faults import DUTY_PREFIX, FaultKind
 from store.records import Records
 from store.vocabulary import TaskKind
 
@@ -42,11 +44,14 @@ class Crew:
         self.duties = duties
         self.trouble: dict[str, str] = {}
         self.worker_id = ""
+        self.jumps = Jumps()
+        self._done: Counter[str] = Counter()
+        self._about: dict[TaskKind, FaultKind] = {}
 
     @property
     def counters(self) -> Counter[str]:
-        """What all stations did since the start."""
-        return sum((station.hand.counters for station in self.stations), Counter())
+        """What all stations did since the start, and the duties."""
+        return sum((station.hand.counters for station in self.stations), Counter(self._done))
 
     def until_idle(self, progress: Callable[[int, int], None] = lambda done, left: None) -> None:
         """Work in this thread until nothing is due. `progress` is told the tasks done and those left.
@@ -92,7 +97,7 @@ class Crew:
         )
         if self.duties:
             heart.add_job(
-                self._do_duties, "interval", seconds=_DUTIES_EVERY.total_seconds(), max_instances=1,
+                self.do_duties, "interval", seconds=_DUTIES_EVERY.total_seconds(), max_instances=1,
                 coalesce=True, misfire_grace_time=None,
             )  # fmt: skip
         self._join()
@@ -107,6 +112,7 @@ class Crew:
     def beat(self) -> None:
         """Show that this process lives, keep what it has in hand, and do the duties that are its own."""
         hands = [station.hand for station in self.stations]
+        sound = self._clock_is_sound()
         with self.records.write() as session:
             alive = workers.beat(session, self.worker_id, self.counters, self.trouble)
             tasks.extend(session, [hand.batch.token for hand in hands if hand.batch is not None])
@@ -114,7 +120,7 @@ class Crew:
         if not alive:
             log.warning("work.taken_for_dead", worker=self.worker_id)
             self._join()
-        elif leads:
+        elif leads and sound:
             self._keep()
 
     def _join(self) -> None:
@@ -134,14 +140,45 @@ class Crew:
             queue.expire(session, datetime.now(UTC))
             referral.expire(session, datetime.now(UTC))
 
-    def _do_duties(self) -> None:
+    def _clock_is_sound(self) -> bool:
+        """Say whether what is done by the clock may be done: nothing runs out by a clock that is in doubt."""
+        said = self.jumps.found()
+        if not said:
+            with self.records.read() as session:
+                said = against_records(session)
+        if not said:
+            self.trouble.pop(FaultKind.CLOCK, None)
+            return True
+        if FaultKind.CLOCK not in self.trouble:
+            log.warning("work.clock_in_doubt", said=said)
+        self.trouble[FaultKind.CLOCK] = said
+        return False
+
+    def do_duties(self) -> None:
+        """Do the duties, if they fall to this crew and the clock is sound; one that fails stops no other."""
         try:
+            if not self._clock_is_sound():
+                return
             with self.records.write() as session:
                 leads = workers.lead(session, DUTIES, self.worker_id, 10 * _DUTIES_EVERY)
-            for duty in self.duties if leads else ():
-                duty(datetime.now(UTC))
         except SQLAlchemyError as error:
             log.warning("work.records_down", error=str(getattr(error, "orig", error)))
+            return
+        for duty in self.duties if leads else ():
+            self._do(duty)
+
+    def _do(self, duty: Duty) -> None:
+        name = f"{DUTY_PREFIX}{getattr(duty, '__qualname__', type(duty).__name__).strip('_')}"
+        try:
+            duty(datetime.now(UTC))
+        except Exception as error:
+            # Whatever it is: the other duties must be done, and people must see that this one is not.
+            log.exception("work.duty_failed", duty=name)
+            self._done[f"{name}/failed"] += 1
+            self.trouble[name] = f"{type(error).__name__}: {getattr(error, 'orig', error)}"[:500]
+        else:
+            self._done[f"{name}/done"] += 1
+            self.trouble.pop(name, None)
 
     def _beat_quietly(self) -> None:
         try:
@@ -155,7 +192,7 @@ class Crew:
             try:
                 number = station.once()
             except Resting as rest:
-                self._rest(station, str(rest), pause, stop)
+                self._rest(station, str(rest), pause, stop, rest.about)
             except SQLAlchemyError as error:
                 self._let_go(station)
                 self._rest(station, f"cơ sở dữ liệu: {getattr(error, 'orig', error)}", pause, stop)
@@ -165,18 +202,37 @@ class Crew:
                 self._let_go(station)
                 self._rest(station, f"{type(error).__name__}: {error}", pause, stop)
             else:
-                self.trouble.pop(station.kind, None)
+                self._well_again(station)
                 pause = PAUSE
                 if not number:
                     stop.wait(IDLE_SECONDS)
                 continue
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    def _rest(self, station: Station, why: str, pause: timedelta, stop: threading.Event) -> None:
+    def _rest(
+        self,
+        station: Station,
+        why: str,
+        pause: timedelta,
+        stop: threading.Event,
+        about: FaultKind | None = None,
+    ) -> None:
+        why = why[:500]
         if self.trouble.get(station.kind) != why:
             log.warning("work.resting", queue=station.kind, why=why)
-        self.trouble[station.kind] = why[:500]
+        if about is not self._about.get(station.kind):
+            self._well_again(station)
+        self.trouble[station.kind] = why
+        if about is not None:
+            self._about[station.kind] = about
+            self.trouble[about] = why
         stop.wait(pause.total_seconds())
+
+    def _well_again(self, station: Station) -> None:
+        self.trouble.pop(station.kind, None)
+        about = self._about.pop(station.kind, None)
+        if about is not None and about not in self._about.values():
+            self.trouble.pop(about, None)
 
     def _let_go(self, station: Station) -> None:
         # No longer kept alive, so it lapses; where the database can be reached, it need not wait for that.

@@ -11,6 +11,7 @@ from kiemtin import documents
 from kiemtin.work.station import Resting, Taking
 from search.engine import SearchEngine, SearchError
 from store import tasks
+from store.faults import FaultKind
 from store.records import Records
 from store.tasks import Batch
 from store.vocabulary import TaskKind
@@ -44,7 +45,7 @@ class Indexing(Taking):
         except SearchError as error:
             with self.records.write() as session:
                 tasks.give_back(session, batch, _PAUSE)
-            raise Resting(str(error)) from error
+            raise Resting(str(error), FaultKind.SEARCH) from error
         with self.records.write() as session:
             for post_id, reason in errors.items():
                 log.warning("index.failed", post=post_id, error=reason)

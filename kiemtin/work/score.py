@@ -28,6 +28,7 @@ from crawlers import frontier
 from kiemtin.work.station import Resting, Taking
 from review import case as cases
 from store import claim_mentions, outbox, places, policies, tables, tasks
+from store.faults import FaultKind
 from store.policy_tables import PolicySwitch
 from store.records import Records
 from store.tasks import Batch
@@ -87,7 +88,7 @@ class Scoring(Taking):
         except models.DataError as unreadable:
             with self.records.write() as session:
                 tasks.give_back(session, batch, _PAUSE)
-            raise Resting(str(unreadable)) from unreadable
+            raise Resting(str(unreadable), FaultKind.POLICY) from unreadable
         began = time.perf_counter()
         again = {one.id: one for post in wanted.posts if (one := self._again(post, wanted)) is not None}
         fresh = [post for post in wanted.posts if post.id not in again]

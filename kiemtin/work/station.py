@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from store import tasks
+from store.faults import FaultKind
 from store.records import Records
 from store.spans import span
 from store.tasks import Batch
@@ -16,7 +17,14 @@ from store.vocabulary import TaskKind
 
 
 class Resting(Exception):
-    """What the work needs does not answer; the batch was given back. The message says why."""
+    """What the work needs does not answer; the batch was given back. The message says why.
+
+    `about` is the fault that people are told of, where it is one.
+    """
+
+    def __init__(self, why: str, about: FaultKind | None = None) -> None:
+        super().__init__(why)
+        self.about = about
 
 
 @dataclass

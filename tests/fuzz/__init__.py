@@ -1,0 +1,1 @@
+"""Fuzzing: targets, their corpus, and a test that replays it."""
