@@ -36,6 +36,7 @@ from api import (
     report_routes,
     routes,
     second_review_routes,
+    setup_routes,
     token_routes,
     watch,
     words,
@@ -86,6 +87,7 @@ _ROUTES = (
     bundle_routes,
     token_routes,
     people_routes,
+    setup_routes,
     watch,
 )
 

@@ -38,6 +38,15 @@ class Hotline:
 
 
 @dataclass(frozen=True)
+class Retention:
+    """A setting that says how long something is kept: its name, what it is of, and its value."""
+
+    name: str
+    about: str
+    value: str
+
+
+@dataclass(frozen=True)
 class Desk:
     """Records, index and archive of one installation. `clock` is replaced in tests of expiry.
 
@@ -49,7 +58,8 @@ class Desk:
     concerns them. An approved referral is to be exported within `approved_for`. `clocks` say when cases are
     due; after `severe_in_a_row` severe cases a milder one comes (0: never). `telling` is to whom reports are
     told, and under which name. Without a `shelf` no evidence bundle can be made. `a_minute` is
-    how many requests a session or a token may make in a minute; `sign_in` is how people come in.
+    how many requests a session or a token may make in a minute; `sign_in` is how people come in. `retention`
+    are the settings of how long things are kept. In a `demo` the pages show what to try.
     """
 
     records: Records
@@ -71,6 +81,8 @@ class Desk:
     shelf: Shelf | None = None
     a_minute: int = 1200
     sign_in: Rules = field(default_factory=Rules)
+    retention: tuple[Retention, ...] = ()
+    demo: bool = False
 
     @cached_property
     def model(self) -> Model:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from api.bundles import Shelf
-    from api.desk import Desk
+    from api.desk import Desk, Retention
     from classifier.model import Model
     from crawlers.browser import Browser
     from crawlers.sources import SourceEntry
@@ -159,7 +159,7 @@ class House:
             Channel.WEBHOOK: Webhooks(self.keys.webhook, settings.webhook_opened),
         }
 
-    def desk(self) -> Desk:
+    def desk(self, *, demo: bool = False) -> Desk:
         """Return what the pages and the JSON API stand on."""
         from api.desk import Desk, Hotline
 
@@ -183,6 +183,18 @@ class House:
             sign_in=self.settings.sign_in(self.keys),
             a_minute=self.settings.requests_a_minute,
             shelf=self.shelf() if self.settings.bundle_cert else None,
+            retention=self._retention(),
+            demo=demo,
+        )
+
+    def _retention(self) -> tuple[Retention, ...]:
+        from api.desk import Retention
+
+        known = Settings.model_fields.items()
+        return tuple(
+            Retention(f"KIEMTIN_{name.upper()}", field.description or "", str(getattr(self.settings, name)))
+            for name, field in known
+            if name.startswith("retention_")
         )
 
     def shelf(self) -> Shelf:
