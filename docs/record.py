@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from fcntl import ioctl
 from pathlib import Path
 
-from demo import ASSETS, ROOT, free_port, surroundings
+from demo import ASSETS, ROOT, free_port, surroundings, wait
 
 COLUMNS, ROWS = 100, 30
 LONGEST_PAUSE = 2.0
@@ -58,7 +58,8 @@ def main() -> None:
     """Record `make run` until the desk is open, then what an operator asks next."""
     tape = Tape()
     with surroundings() as environment:
-        _run(tape, environment, "make run", ["demo", "--port", str(free_port())], UNTIL)
+        port = free_port()
+        _run(tape, environment, "make run", ["demo", "--port", str(port)], port)
         _run(tape, environment, "kiemtin status", ["status"])
         _run(tape, environment, "kiemtin search alike 'uống nước tỏi là khỏi'",
              ["search", "alike", "uống nước tỏi là khỏi", "--limit", "3"])  # fmt: skip
@@ -68,9 +69,9 @@ def main() -> None:
 
 
 def _run(
-    tape: Tape, environment: dict[str, str], shown: str, arguments: Sequence[str], until: str = ""
+    tape: Tape, environment: dict[str, str], shown: str, arguments: Sequence[str], port: int = 0
 ) -> None:
-    """Run one command of the program; where it says `until`, stop it as Ctrl+C does."""
+    """Run one command of the program; one that serves on `port` is stopped, once it answers, as by Ctrl+C."""
     tape.add(1.0, f"\x1b[1m$ {shown}\x1b[0m\r\n")
     ours, theirs = pty.openpty()
     ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
@@ -95,9 +96,10 @@ def _run(
             now = time.monotonic()
             tape.add(now - last, text)
             last = now
-        if until and until in "".join(text for _, text in tape.events):
+        if port and UNTIL in "".join(text for _, text in tape.events[-20:]):
+            wait(f"http://127.0.0.1:{port}/healthz")
             process.send_signal(signal.SIGINT)
-            until = ""
+            port = 0
         elif process.poll() is not None and not ready:
             waiting = False
     process.wait()
