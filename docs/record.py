@@ -79,7 +79,13 @@ def _run(
     own = {**environment, "TERM": "xterm-256color", "COLUMNS": str(COLUMNS)}
     line = [sys.executable, "-m", "kiemtin", *arguments]
     process = subprocess.Popen(
-        line, cwd=ROOT, env=own, stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL, start_new_session=True
+        line,
+        cwd=ROOT,
+        env=own,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     os.close(theirs)
     seen, last, waiting = b"", time.monotonic(), True

@@ -20,9 +20,11 @@ PAGES = {
     "queue": "/queue", "second-reviews": "/second-reviews", "search": "/search?q=uong%20nuoc%20toi",
     "sources": "/sources", "claims": "/claims", "quality": "/quality", "complaints": "/complaints",
     "complaint-form": "/complaints/new", "corrections": "/corrections", "trends": "/trends",
-    "dashboard": "/dashboard", "reports": "/reports", "bundles": "/bundles", "work": "/work", "drift": "/drift",
+    "dashboard": "/dashboard", "reports": "/reports", "bundles": "/bundles", "work": "/work",
+    "drift": "/drift",
     "policy": "/policy", "audit": "/audit?verify=true", "people": "/people", "settings": "/settings",
-    "permissions": "/permissions", "filters": "/filters", "tokens": "/tokens", "adjudication": "/adjudication",
+    "permissions": "/permissions", "filters": "/filters", "tokens": "/tokens",
+    "adjudication": "/adjudication",
     "second-factor": "/second-factor", "sessions": "/sessions", "breaks": "/breaks", "setup": "/setup",
     "public-corrections": "/public/corrections", "public-transparency": "/public/transparency",
 }  # fmt: skip

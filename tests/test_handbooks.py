@@ -23,7 +23,7 @@ QUOTED = re.compile(r"“([^”]+)”")
 
 
 def test_each_handbook_is_there_in_both_languages() -> None:
-    assert PAIRS == sorted(path.name for path in (DOCS / "en").glob("*.md"))
+    assert sorted(path.name for path in (DOCS / "en").glob("*.md")) == PAIRS
     assert {"reviewer.md", "lead.md", "liaison.md", "auditor.md", "operator.md", "refuses.md"} <= set(PAIRS)
 
 
@@ -96,7 +96,16 @@ def test_the_recording_is_asciinema_of_version_two() -> None:
 
 
 def test_the_site_builds_with_strict_links(tmp_path: Path) -> None:
-    line = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
+    line = [
+        sys.executable,
+        "-m",
+        "mkdocs",
+        "build",
+        "--strict",
+        "--quiet",
+        "--site-dir",
+        str(tmp_path / "site"),
+    ]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert (tmp_path / "site" / "vi" / "reviewer" / "index.html").exists()
