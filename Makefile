@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run train test test-engines fuzz lint types bench docs clean lock screenshot demo-report demo-bundle
+.PHONY: help setup run train test test-engines fuzz lint types bench docs clean lock screenshot record demo-report demo-bundle
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,8 +45,11 @@ bench: $(VENV)/dev.stamp ## run every benchmark and render docs/benchmarks.md
 docs: $(VENV)/dev.stamp ## build the documentation into site/
 	@$(BIN)/mkdocs build --strict
 
-screenshot: $(VENV)/dev.stamp ## make the pictures of the README from a demo of its own
+screenshot: $(VENV)/dev.stamp ## make the pictures of the documentation from a demo of its own
 	@$(BIN)/python docs/screenshot.py
+
+record: $(VENV)/dev.stamp ## record the terminal session of the documentation from a demo of its own
+	@$(BIN)/python docs/record.py
 
 demo-report: setup ## write the weekly report of the sample site as .docx, .pdf and .html (OUT=DIR)
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && export KIEMTIN_DATA_DIR="$$folder" \

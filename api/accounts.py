@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from api import passwords, sessions, throttle
 from review.errors import ReviewError
 from review.permissions import Action, Person, may, require
-from store import audit
+from store import audit, installation
 from store.people_tables import OutsideIdentity
 from store.records import Records, lock
 from store.tables import User
@@ -51,6 +51,7 @@ def ensure_admin(records: Records, login: str = "admin") -> str | None:
         lock(session, "first-user")
         if session.scalar(select(func.count()).select_from(User)):
             return None
+        installation.begin(session, datetime.now(UTC))
         return invite(session, login, "Quản trị", Role.ADMIN, audit.SYSTEM)
 
 

@@ -37,6 +37,7 @@ from api import (
     report_routes,
     routes,
     second_review_routes,
+    setup_routes,
     token_routes,
     watch,
     words,
@@ -88,6 +89,7 @@ _ROUTES = (
     token_routes,
     people_routes,
     privacy_routes,
+    setup_routes,
     watch,
 )
 

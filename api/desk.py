@@ -52,7 +52,8 @@ class Desk:
     due; after `severe_in_a_row` severe cases a milder one comes (0: never). `telling` is to whom reports are
     told, and under which name. Without a `shelf` no evidence bundle can be made. `a_minute` is
     how many requests a session or a token may make in a minute; `sign_in` is how people come in, `terms` how
-    long what is kept. `checks` find the faults that only who knows the settings can look for.
+    long what is kept. `checks` find the faults that only who knows the settings can look for. In a `demo` the
+    pages show what to try.
     """
 
     records: Records
@@ -76,6 +77,7 @@ class Desk:
     terms: Terms = field(default_factory=Terms)
     sign_in: Rules = field(default_factory=Rules)
     checks: Checks | None = None
+    demo: bool = False
 
     @cached_property
     def standing(self) -> Standing:

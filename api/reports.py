@@ -9,6 +9,7 @@ from typing import TypeVar
 from sqlalchemy.orm import Session
 
 from api.desk import Desk
+from api.setup import telling
 from reports import correction_forms, mailing, publishing, weekly
 from reports.correction_forms import Public
 from reports.model import Weekly
@@ -95,7 +96,7 @@ def publish(desk: Desk, person: Person, period: str, number: int, note: str) -> 
     at = desk.clock()
     with desk.records.read() as session:
         row = version(session, person, period, number)
-    files = mailing.enclosed(row, desk.telling, note, at) if row.state == ReportState.DRAFT else []
+    files = mailing.enclosed(row, telling(desk), note, at) if row.state == ReportState.DRAFT else []
     with desk.records.write() as session:
         kept = _told(lambda: publishing.publish(session, row.id, note, person.actor, at))
         return mailing.tell_published(session, kept, desk.telling, files, at)

@@ -4,46 +4,45 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
-import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
+from demo import ASSETS, PROGRAM, ROOT, free_port, surroundings, wait
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, sync_playwright
 
-ROOT = Path(__file__).resolve().parent.parent
-ASSETS = ROOT / "docs" / "assets"
 CHROMIUM = os.environ.get("KIEMTIN_TEST_CHROMIUM", "/usr/bin/chromium")
 PASSWORD = "một câu ngắn dễ nhớ"
-LARGEST = 300_000
+COLOURS = 64
+# Pages that need no preparation: the name of the picture, and the address.
+PAGES = {
+    "queue": "/queue", "second-reviews": "/second-reviews", "search": "/search?q=uong%20nuoc%20toi",
+    "sources": "/sources", "claims": "/claims", "quality": "/quality", "complaints": "/complaints",
+    "complaint-form": "/complaints/new", "corrections": "/corrections", "trends": "/trends",
+    "dashboard": "/dashboard", "reports": "/reports", "bundles": "/bundles", "work": "/work",
+    "drift": "/drift",
+    "policy": "/policy", "audit": "/audit?verify=true", "people": "/people", "settings": "/settings",
+    "permissions": "/permissions", "filters": "/filters", "tokens": "/tokens",
+    "adjudication": "/adjudication",
+    "second-factor": "/second-factor", "sessions": "/sessions", "breaks": "/breaks", "setup": "/setup",
+    "public-corrections": "/public/corrections", "public-transparency": "/public/transparency",
+}  # fmt: skip
 
 
 def main() -> None:
-    """Write desk.png and desk-dark.png, 1280 × 800."""
-    ASSETS.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "KIEMTIN_DATA_DIR": folder, "KIEMTIN_DEMO_PORT": str(_free_port())}
-        program = [sys.executable, "-m", "kiemtin"]
-        shown = subprocess.run(
-            [*program, "demo", "--no-serve"],
-            cwd=ROOT,
-            env=environment,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-        once = re.search(r"mật khẩu dùng một lần:\s+(\S+)", shown)
-        if once is None:
-            raise SystemExit("the demo printed no one-time password")
-        port = _free_port()
-        server = subprocess.Popen([*program, "serve", "--port", str(port)], cwd=ROOT, env=environment)
+    """Write desk.png and desk-dark.png, 1280 × 800, and one picture of each page in pages/."""
+    (ASSETS / "pages").mkdir(parents=True, exist_ok=True)
+    with surroundings() as environment, tempfile.TemporaryFile("w+") as shown:
+        port = free_port()
+        line = [*PROGRAM, "demo", "--port", str(port)]
+        server = subprocess.Popen(line, cwd=ROOT, env=environment, stdout=shown, text=True)
         try:
-            _wait(f"http://127.0.0.1:{port}/healthz")
+            wait(f"http://127.0.0.1:{port}/healthz")
+            shown.seek(0)
+            once = re.search(r"mật khẩu dùng một lần:\s+(\S+)", shown.read())
+            if once is None:
+                raise SystemExit("the demo printed no one-time password")
             _photograph(f"http://127.0.0.1:{port}", once.group(1))
         finally:
             server.terminate()
@@ -56,6 +55,7 @@ def _photograph(url: str, password: str) -> None:
         context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="vi-VN")
         page = context.new_page()
         page.goto(url)
+        _keep(page, "pages/sign-in.png")
         page.fill("#login", "admin")
         page.fill("#password", password)
         page.keyboard.press("Enter")
@@ -64,41 +64,53 @@ def _photograph(url: str, password: str) -> None:
         page.fill("#again", PASSWORD)
         page.keyboard.press("Enter")
         page.wait_for_selector("#triage[data-case]")
+        _keep(page, "pages/tour.png")
+        context.add_cookies([{"name": "kiemtin_tour", "value": "off", "url": url}])
         page.goto(f"{url}/?lane=cure")
         page.keyboard.press("d")
         page.keyboard.press("1")
         page.wait_for_selector(".toast")
-        _keep(page, "desk.png")
-        context.add_cookies([{"name": "kiemtin_theme", "value": "dark", "url": url}])
-        page.goto(f"{url}/?lane=scam")
-        _keep(page, "desk-dark.png")
+        _keep(page, "desk.png", colours=256)
+        for name, address in PAGES.items():
+            page.goto(url + address)
+            _keep(page, f"pages/{name}.png")
+        _of_one(page, url)
+        _dark(context, page, url)
         browser.close()
 
 
-def _keep(page: Page, name: str) -> None:
-    path = ASSETS / name
+def _of_one(page: Page, url: str) -> None:
+    """Take what is of one thing: a case and its form, a claim, a report, a correction being written."""
+    page.goto(f"{url}/?lane=scam")
+    case = page.get_attribute("#triage", "data-case")
+    claim = page.request.get(f"{url}/api/v1/claims").json()["claims"][0]["id"]
+    week = page.request.get(f"{url}/api/v1/dashboard").json()
+    period = sorted(re.findall(r"\d{4}-W\d{2}", str(week)))[-1:] or ["2026-W01"]
+    for name, address in {
+        "triage-scam": "/?lane=scam", "case": f"/cases/{case}", "referral-form": f"/cases/{case}/referral",
+        "claim": f"/claims/{claim}", "report": f"/reports/{period[0]}",
+        "correction-form": f"/corrections/{claim}",
+    }.items():  # fmt: skip
+        answer = page.goto(url + address)
+        if answer is not None and answer.ok:
+            _keep(page, f"pages/{name}.png")
+        else:
+            print(f"{name}: {answer.status if answer else 'no answer'}, no picture")
+
+
+def _dark(context: BrowserContext, page: Page, url: str) -> None:
+    context.add_cookies([{"name": "kiemtin_theme", "value": "dark", "url": url}])
+    page.goto(f"{url}/?lane=scam")
+    _keep(page, "desk-dark.png", colours=256)
+
+
+def _keep(page: Page, name: str, colours: int = COLOURS) -> None:
+    """Keep a picture in few colours: small, and the same letters."""
+    path: Path = ASSETS / name
     page.screenshot(path=str(path))
-    if path.stat().st_size > LARGEST:
-        with Image.open(path) as image:
-            image.convert("P", palette=Image.Palette.ADAPTIVE).save(path, optimize=True)
+    with Image.open(path) as image:
+        image.convert("RGB").quantize(colours, dither=Image.Dither.NONE).save(path, optimize=True)
     print(path.relative_to(ROOT), path.stat().st_size)
-
-
-def _wait(url: str) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.1)
-    raise SystemExit("the server did not become well within a minute")
-
-
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Makes one evidence bundle of the sample site: crawled, judged, proposed, approved, masked, built.
+"""Makes one evidence bundle of the sample site: crawled, judged, decided, proposed, approved, masked, built.
+
+It goes the whole way of a post as docs/walk.md tells it, by the functions that an installation goes by.
 
 Two demo accounts decide, a third exports; the certificates, and the authority that dates, are made on the
 spot and worth nothing elsewhere. Run by `make demo-bundle OUT=b.zip`.
@@ -9,6 +11,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,12 +22,15 @@ from crawlers import sample_site
 from crawlers import sources as source_list
 from crawlers.crawl import crawl
 from evidence.errors import BundleError
+from evidence.sign import read_certificates
+from evidence.verify import Anchors, verify
+from evidence.verify.verdict import State
 from kiemtin.demo_authority import Authority, authority
 from kiemtin.house import House
 from kiemtin.screen import say, say_error
 from kiemtin.settings import Settings
 from kiemtin.work.station import Resting
-from review import proposal, referral, second_review
+from review import decision, proposal, queue, referral, second_review
 from review.permissions import Person
 from store import tasks
 from store.tables import Assessment, Case, Post
@@ -37,21 +43,34 @@ _WHY = "Số tài khoản vẫn nhận tiền; đính chính và báo nền tả
 def main(target: Path) -> None:
     """Write the bundle to `target` and, beside it, the root certificate that verifies it."""
     with tempfile.TemporaryDirectory() as aside:
-        folder = Path(aside)
-        own = authority(folder / "ca", "Kiểm Tin demo")
-        with own.serving() as tsa:
-            house = House(_settings(folder, own, tsa))
-            house.prepare()
-            number = _read_sample(house)
-            lan = _account(house, "lan", "Lan", Role.LIAISON)
-            _mask(house, lan, number)
-            line = bundles.export(house.records, lan, number, house.shelf(), _now)
-            house.records.close()
-        assert line.bundle is not None  # noqa: S101 it was built just now
-        shutil.copyfile(house.settings.bundle_path / line.bundle.name, target)
-        root = target.with_suffix(".root.pem")
-        shutil.copyfile(own.of("root.pem"), root)
+        root = make(Path(aside), target)
     say(f"Gói: {target}\nKiểm tra: kiemtin bundle verify {target} --ca {root} --tsa-ca {root}")
+
+
+def make(folder: Path, target: Path, *, sources: Sequence[str] = (), pictured: bool = True) -> Path:
+    """Write the bundle to `target`, from an installation of its own in `folder`; return the root certificate.
+
+    `sources` are the names of those of the sample site to crawl, all when empty. A process can do this once,
+    as it can crawl. Raises `BundleError` where the sample holds nothing that may be referred, or the bundle
+    does not verify.
+    """
+    own = authority(folder / "ca", "Kiểm Tin demo")
+    with own.serving() as tsa:
+        house = House(_settings(folder, own, tsa))
+        house.prepare()
+        number = _read_sample(house, sources, pictured=pictured)
+        lan = _account(house, "lan", "Lan", Role.LIAISON)
+        _mask(house, lan, number)
+        line = bundles.export(house.records, lan, number, house.shelf(), _now)
+        house.records.close()
+    assert line.bundle is not None  # noqa: S101 it was built just now
+    shutil.copyfile(house.settings.bundle_path / line.bundle.name, target)
+    root = target.with_suffix(".root.pem")
+    shutil.copyfile(own.of("root.pem"), root)
+    trusted = read_certificates(root)
+    if (verdict := verify(target, Anchors(trusted, trusted))).state != State.SOUND:
+        raise BundleError("; ".join(one.message for one in verdict.findings if one.state != State.SOUND))
+    return root
 
 
 def _settings(folder: Path, own: Authority, tsa: str) -> Settings:
@@ -68,16 +87,19 @@ def _settings(folder: Path, own: Authority, tsa: str) -> Settings:
     )
 
 
-def _read_sample(house: House) -> int:
-    """Crawl and judge the sample site, refer one case of it; return the number of the referral."""
+def _read_sample(house: House, only: Sequence[str], *, pictured: bool) -> int:
+    """Crawl and judge the sample site, decide and refer one case of it; return the number of the referral."""
     site = sample_site.serve(_HERE, 0)
     try:
-        entries = source_list.parse(sample_site.sources(site.url))
+        known = [one for one in sample_site.sources(site.url) if not only or one["name"] in only]
+        entries = source_list.parse(known)
         crawl(house.records, house.archive(), house.keys, entries, opened=(_HERE,))
-        house.crew((TaskKind.SCORE,)).until_idle()
+        house.crew((TaskKind.SCORE, TaskKind.INDEX)).until_idle()
         hoa = _account(house, "hoa", "Nguyễn Hoa", Role.REVIEWER)
         case_id, post_id = _gravest(house, hoa)
-        _picture(house, post_id)
+        if pictured:
+            _picture(house, post_id)
+        _decide(house, hoa, case_id)
         return _refer(house, hoa, case_id)
     finally:
         site.stop()
@@ -108,6 +130,15 @@ def _picture(house: House, post_id: int) -> None:
         house.crew((TaskKind.RENDER,)).until_idle()
     except Resting as error:
         say(f"Không chụp trang: {error}")
+
+
+def _decide(house: House, hoa: Person, case_id: int) -> None:
+    """Let one person take the case and decide it, as the desk does."""
+    with house.records.write() as session:
+        held = queue.lease(session, hoa, case_id, _now())
+        seen = session.get_one(Case, case_id).content_hash
+        said = decision.Verdict(Outcome.REPORT, "Lời kêu gọi chuyển tiền vào một tài khoản cá nhân.")
+        decision.decide(session, hoa, case_id, held.version, held.token, seen, said, _now())
 
 
 def _refer(house: House, hoa: Person, case_id: int) -> int:

@@ -197,7 +197,7 @@ class House:
             Channel.WEBHOOK: Webhooks(self.keys.webhook, settings.webhook_opened),
         }
 
-    def desk(self) -> Desk:
+    def desk(self, *, demo: bool = False) -> Desk:
         """Return what the pages and the JSON API stand on."""
         from api.desk import Desk, Hotline
 
@@ -223,6 +223,7 @@ class House:
             terms=self.settings.terms,
             checks=self.faults,
             shelf=self.shelf() if self.settings.bundle_cert else None,
+            demo=demo,
         )
 
     def shelf(self) -> Shelf:

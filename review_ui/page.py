@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
@@ -18,7 +19,7 @@ from classifier.places import provinces
 from review import drafts, priority
 from review.access import UNCERTAIN
 from review.permissions import Action, may
-from review_ui import reasons, render
+from review_ui import reasons, render, tour
 from review_ui.i18n import LANGUAGES, language_of, translations
 
 THEME_COOKIE = "kiemtin_theme"
@@ -90,12 +91,23 @@ def page(
         ago=lambda moment: render.ago(moment, now, say),
         with_query=lambda **changes: _with_query(request, changes),
         path=request.url.path,
+        tour=_tour(request, who),
         priority_of=lambda case: priority.of_case(case, now),
         faults=by_kind(desk_of(request).standing.faults()) if who is not None and who.free else {},
         due_of=lambda case: render.due(desk_of(request).clocks.due(case), now, say),
         **values,
     )  # fmt: skip
     return HTMLResponse(text, status)
+
+
+# The first pages of those who review and of those who do not, and where setting up ends.
+_TOURED = frozenset({"/", "/queue"})
+
+
+def _tour(request: Request, who: SignedIn | None) -> Sequence[tour.Stop]:
+    """Return what to try, on the first page of a demo, until a browser says to show it no more."""
+    shown = who is not None and who.free and desk_of(request).demo and request.url.path in _TOURED
+    return tour.STOPS if shown and request.cookies.get(tour.COOKIE) != "off" else ()
 
 
 def say(request: Request, text: str, **values: object) -> str:

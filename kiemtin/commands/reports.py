@@ -120,10 +120,11 @@ def _house() -> House:
 
 
 def _write(house: House, out: Path, name: str, document: Document, at: datetime, number: str = "") -> None:
+    from api.setup import telling
     from reports import docx_paper, paper
     from reports.periods import VIETNAM
 
-    head, day = house.settings.telling.letterhead, at.astimezone(VIETNAM).date()
+    head, day = telling(house.desk()).letterhead, at.astimezone(VIETNAM).date()
     out.mkdir(parents=True, exist_ok=True)
     (out / f"{name}.html").write_text(paper.html(document, head, day, number), encoding="utf-8")
     (out / f"{name}.docx").write_bytes(docx_paper.docx(document, head, day, number))

@@ -61,6 +61,7 @@ def demo(
         _require_free(settings.host, settings.port if port is None else port, "KIEMTIN_PORT (hoặc PORT=…)")
     _require_free(_HERE, settings.demo_port, "KIEMTIN_DEMO_PORT")
     _welcome(house)
+    _put_setting_up_off(house)
     site = sample_site.serve(_HERE, settings.demo_port)
     try:
         entries = source_list.parse(sample_site.sources(site.url))
@@ -76,7 +77,7 @@ def demo(
         site.stop()
     if serve_after:
         with stopping(), traced(settings), _working(house, _DEFAULT):
-            _serve(house, port)
+            _serve(house, port, demo=True)
 
 
 def run(port: Port = None) -> None:
@@ -166,7 +167,29 @@ def _welcome(house: House) -> None:
         )
 
 
-def _serve(house: House, port: int | None) -> None:
+def _put_setting_up_off(house: House) -> None:
+    """Begin a demo with what there is to try, not with setting up; /setup is there all the same."""
+    from datetime import UTC, datetime
+
+    from store import audit, installation
+    from store.installation_tables import SetupState
+
+    with house.records.write() as session:
+        if installation.setup(session) == SetupState.PENDING:
+            installation.set_setup(session, SetupState.PUT_OFF, audit.SYSTEM, datetime.now(UTC))
+
+
+def _show_tour(address: str) -> None:
+    from review_ui.tour import STOPS
+
+    lines = [
+        f"  {number}. [bold]{stop.name}[/]  {address}{stop.address}\n     {stop.words}"
+        for number, stop in enumerate(STOPS, 1)
+    ]
+    say("\nBảy điều nên xem:\n" + "\n".join(lines) + "\n")
+
+
+def _serve(house: House, port: int | None, *, demo: bool = False) -> None:
     import uvicorn
 
     from review_ui.app import create_app
@@ -174,7 +197,7 @@ def _serve(house: House, port: int | None) -> None:
     settings: Settings = house.settings
     port = settings.port if port is None else port
     _require_free(settings.host, port, "KIEMTIN_PORT (hoặc PORT=…)")
-    app = create_app(house.desk())
+    app = create_app(house.desk(demo=demo))
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -185,6 +208,8 @@ def _serve(house: House, port: int | None) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=10,
     )
+    if demo:
+        _show_tour(f"http://{settings.host}:{config.port}")
     say(f"Bàn duyệt: [bold]http://{settings.host}:{config.port}[/]   (Ctrl+C để dừng)")
     server = uvicorn.Server(config)
     server.handle_exit = _hanging_up(app.state.live, server.handle_exit)  # type: ignore[assignment]

@@ -15,6 +15,7 @@ from review_ui.i18n import COOKIE as LANGUAGE_COOKIE
 from review_ui.i18n import LANGUAGES
 from review_ui.page import MARKS_COOKIE, THEME_COOKIE, THEMES, page, say
 from review_ui.pages.sign_in import own
+from review_ui.tour import COOKIE as TOUR_COOKIE
 from store.people_tables import SignInBy
 
 router = APIRouter()
@@ -35,6 +36,7 @@ def change_settings(
     language: Text = "",
     theme: Text = "",
     marks: Text = "",
+    tour: Text = "",
     back: Text = "/settings",
 ) -> Response:
     """Keep how this browser shows things, in cookies."""
@@ -43,6 +45,7 @@ def change_settings(
         (LANGUAGE_COOKIE, language, tuple(LANGUAGES)),
         (THEME_COOKIE, theme, THEMES),
         (MARKS_COOKIE, marks, ("on", "off")),
+        (TOUR_COOKIE, tour, ("on", "off")),
     ):
         if value in allowed:
             answer.set_cookie(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BeforeValidator
 
@@ -15,6 +15,7 @@ from api.auth import Who, desk_of
 from api.routes import Asked
 from review_ui import render
 from review_ui.page import page
+from review_ui.pages.sign_in import own
 from search.engine import FACETS
 
 router = APIRouter()
@@ -26,6 +27,7 @@ def _empty_is_none(value: object) -> object:
 
 
 Day = Annotated[date | None, BeforeValidator(_empty_is_none)]
+Back = Annotated[str, Form()]
 
 _FILTERS = tuple(facet for facet in FACETS if facet not in {"flagged", "protected", "uncertain"})
 
@@ -46,6 +48,7 @@ def search(request: Request, who: Who, asked: Annotated[Asked, Query()]) -> Resp
     top = max((number for _, number in weeks), default=0) or 1
     return page(
         request, "search.html", who, asked=asked, found=found, posts=posts, cases=cases, weeks=weeks, top=top,
+        empty=not found.hits and desk.engine.count() == 0,
         filters=_FILTERS, late=late, chosen={name: getattr(asked, name) for name in _FILTERS},
     )  # fmt: skip
 
@@ -60,19 +63,19 @@ def sources(request: Request, who: Who) -> Response:
 
 
 @router.post("/sources/{source_id}/pause")
-def pause(request: Request, who: Who, source_id: int) -> Response:
+def pause(request: Request, who: Who, source_id: int, back: Back = "/sources") -> Response:
     """Leave a source alone."""
     with desk_of(request).records.write() as session:
         source_room.pause(session, who.person, source_id)
-    return RedirectResponse("/sources", 303)
+    return RedirectResponse(own(back), 303)
 
 
 @router.post("/sources/{source_id}/resume")
-def resume(request: Request, who: Who, source_id: int) -> Response:
+def resume(request: Request, who: Who, source_id: int, back: Back = "/sources") -> Response:
     """Let a source be crawled again."""
     with desk_of(request).records.write() as session:
         source_room.resume(session, who.person, source_id)
-    return RedirectResponse("/sources", 303)
+    return RedirectResponse(own(back), 303)
 
 
 @router.post("/sources/{source_id}/test")

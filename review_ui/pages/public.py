@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 from markupsafe import Markup
 
 from api import reports as room
+from api import setup
 from api.auth import desk_of
 from reports import charts, correction_forms, paper, publishing, transparency
 from reports.correction_forms import Public
@@ -122,7 +123,7 @@ def base_of(request: Request) -> str:
 
 
 def _agency(request: Request) -> str:
-    return desk_of(request).telling.letterhead.agency
+    return setup.telling(desk_of(request)).letterhead.agency
 
 
 def _one(request: Request, claim_id: str) -> Public:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from api import reports as room
-from api import views
+from api import setup, views
 from api.auth import SignedIn, Who, desk_of
 from api.claims import NoClaim
 from reports import dashboard as boards
@@ -120,9 +120,9 @@ def file(
     request: Request, who: Who, period: str, form: Literal["docx", "pdf", "html"], version: int | None = None,
     audience: Audience = "inside",
 ) -> Response:  # fmt: skip
-    """Give a report as a file, by the letterhead of the settings."""
+    """Give a report as a file, by the letterhead of the settings; see `api.setup.telling`."""
     row, made = _document(request, who, period, version, audience)
-    head, day = desk_of(request).telling.letterhead, _day(request, row)
+    head, day = setup.telling(desk_of(request)).letterhead, _day(request, row)
     write = {"docx": docx_paper.docx, "pdf": paper.pdf, "html": lambda *given: paper.html(*given).encode()}[
         form
     ]

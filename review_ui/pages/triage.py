@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
+from api import setup
 from api.auth import SignedIn, Who, desk_of
 from api.region import region_of
 from review import case_page, decision, drafts, queue
@@ -54,6 +55,9 @@ def triage(
     request: Request, who: Who, lane: str = queue.ALL, province: str = "", done: int | None = None
 ) -> Response:
     """Show the next case of a lane, leased to who asks; to those who may not review, the queue."""
+    with desk_of(request).records.read() as session:
+        if setup.awaits(session, who.person):
+            return RedirectResponse("/setup", 303)
     if not may(who.person, Action.REVIEW):
         return RedirectResponse("/queue", 303)
     walk = Walk(lane, province)

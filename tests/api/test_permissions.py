@@ -118,6 +118,7 @@ TABLE: dict[str, frozenset[Any]] = {
     "GET /api/v1/search": ALL,
     "GET /api/v1/second-reviews": REVIEWERS,
     "GET /api/v1/second-reviews/{case_id}": REVIEWERS,
+    "GET /api/v1/setup": ADMINS,
     "GET /api/v1/sources": ALL,
     "GET /api/v1/tokens": ALL,
     "GET /api/v1/trends": ALL,
@@ -188,6 +189,7 @@ TABLE: dict[str, frozenset[Any]] = {
     "GET /second-reviews/{case_id}": REVIEWERS,
     "GET /sessions": ALL,
     "GET /settings": ALL,
+    "GET /setup": ADMINS,
     "GET /sign-in": EVERYBODY,
     "GET /sign-in/code": EVERYBODY,
     "GET /sign-in/oidc": EVERYBODY,
@@ -267,6 +269,8 @@ TABLE: dict[str, frozenset[Any]] = {
     "POST /api/v1/sign-in": EVERYBODY,
     "POST /api/v1/sign-in/code": EVERYBODY,
     "POST /api/v1/sign-out": ALL,
+    "POST /api/v1/setup/agency": ADMINS,
+    "POST /api/v1/setup/state": ADMINS,
     "POST /api/v1/sources/{source_id}/pause": LEADS,
     "POST /api/v1/sources/{source_id}/resume": LEADS,
     "POST /api/v1/sources/{source_id}/test": LEADS,
@@ -337,6 +341,9 @@ TABLE: dict[str, frozenset[Any]] = {
     "POST /sign-in": EVERYBODY,
     "POST /sign-in/code": EVERYBODY,
     "POST /sign-out": ALL,
+    "POST /setup/agency": ADMINS,
+    "POST /setup/people": ADMINS,
+    "POST /setup/state": ADMINS,
     "POST /sources/{source_id}/pause": LEADS,
     "POST /sources/{source_id}/resume": LEADS,
     "POST /sources/{source_id}/test": LEADS,
@@ -356,7 +363,7 @@ FORM = {
     "outcome": "dismiss", "reason": "x", "scopes": "read", "seen": "x", "text": "x", "token": "x", "version": "1",
 }  # fmt: skip
 # Other values of the form, by route, where one name stands for two things.
-FORMS = {"POST /complaints/new": {"kind": "complaint"}}
+FORMS = {"POST /complaints/new": {"kind": "complaint"}, "POST /setup/state": {"state": "done"}}
 # Another address than the one that the template gives, by route.
 ASKED: dict[str, str] = {
     # Of the first case nobody here may give a blind review.

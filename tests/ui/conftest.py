@@ -20,7 +20,9 @@ from api.desk import Desk
 from review_ui.app import create_app
 from search.engine import SearchEngine
 from search.open import open_engine
+from store import installation
 from store.archive import Archive
+from store.installation_tables import SetupState
 from store.records import Records
 from store.tables import Decision
 from tests.databases import sqlite_at
@@ -93,6 +95,8 @@ def running(tmp_path: Path) -> Iterator[Running]:
     work(records, engine)
     password = accounts.ensure_admin(records)
     assert password is not None
+    with records.write() as session:
+        installation.set_setup(session, SetupState.PUT_OFF, "system", datetime.now(UTC))
     archive, clock = Archive(tmp_path / "archive"), Clock()
     door = Door(create_app(Desk(records, engine, archive, clock=clock)))
     server = uvicorn.Server(uvicorn.Config(door, host="127.0.0.1", port=0, log_level="warning"))
