@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run train test test-engines fuzz lint types bench docs clean lock screenshot record demo-report demo-bundle
+.PHONY: help setup run train test test-engines fuzz lint types bench docs clean lock sbom licences screenshot record
+.PHONY: demo-report demo-bundle
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,8 +57,16 @@ demo-report: setup ## write the weekly report of the sample site as .docx, .pdf 
 	&& $(BIN)/kiemtin demo --no-serve >"$$folder/demo.log" && $(BIN)/kiemtin report weekly \
 	--week "$$(TZ=Asia/Ho_Chi_Minh date +%G-W%V)" --out "$(or $(OUT),demo-report)"
 
-lock: $(VENV)/dev.stamp ## write the versions that are installed and tested into requirements.lock
-	@$(BIN)/python -m pip freeze --exclude-editable --exclude kiemtin --exclude uv --exclude torch > requirements.lock
+lock: $(VENV)/dev.stamp ## write the versions that are installed and tested into requirements.lock, and the run path with hashes
+	@$(BIN)/python -m pip freeze --exclude-editable --exclude kiemtin --exclude torch > requirements.lock
+	@printf 'hatchling\neditables\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --constraint requirements.lock --output-file requirements.run.lock pyproject.toml -
+
+sbom: $(VENV)/dev.stamp ## write what the run path is made of as CycloneDX 1.6 (OUT=sbom.json)
+	@$(BIN)/python docs/supply.py sbom $(or $(OUT),sbom.json)
+
+licences: $(VENV)/dev.stamp ## write the licences of the run path into docs/licences.md
+	@$(BIN)/python docs/supply.py licences
 
 clean: ## remove what was built; var/ with its data stays
 	rm -rf $(VENV) build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
@@ -68,10 +77,11 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) install --upgrade pip
 
-# The lock file pins what was tested; pyproject.toml says what is needed.
-$(VENV)/run.stamp: pyproject.toml requirements.lock | $(BIN)/python
+# The lock files pin what was tested; pyproject.toml says what is needed. What running needs is held to its hashes.
+$(VENV)/run.stamp: pyproject.toml requirements.run.lock requirements.lock | $(BIN)/python
 	@echo "Installing Kiểm Tin (about a minute)…"
-	@$(PIP) install --constraint requirements.lock --editable .
+	@$(PIP) install --require-hashes --requirement requirements.run.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp

@@ -14,6 +14,7 @@ from kiemtin.commands import (
     delivery,
     ingest,
     keep,
+    keys,
     model,
     pipeline,
     places,
@@ -44,7 +45,9 @@ sources.register(app)
 ingest.register(app)
 pipeline.register(app)
 upkeep.register(app)
+keys.register(app)
 keep.register(app)
+keys.register(app)
 trust.register(app)
 capture.register(app)
 places.register(app)

@@ -1,59 +1,75 @@
-"""The secret of an installation, and what is made with it: pseudonyms, sealed handles, keys of webhooks."""
+"""The secrets of an installation, and what is made of them: pseudonyms, sealed handles, keys of webhooks."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import hmac
-import os
-import secrets
-from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-_SIZE = 32
+from store import key_file
+from store.key_file import KeyFileError, Ring
+
+__all__ = ["MARK", "KeyFileError", "KeyMissing", "Keys"]
+
+# What is sealed begins with `k`, eight hex digits that name the key, and a dot. Before keys could be changed
+# it began with the Fernet token itself, whose first letter is always `g`.
+MARK = 10
 
 
-class KeyFileError(Exception):
-    """The key file cannot be used; the message says why."""
+class KeyMissing(KeyFileError, InvalidToken):
+    """Something is sealed by a key that the key file does not hold."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"Tệp khóa không có khóa {name or 'đã niêm phong dữ liệu này'}: chép tệp khóa mới nhất sang máy"
+            " này, hoặc lấy lại từ bản sao lưu của nó (docs/operator/keys.md)."
+        )
 
 
 class Keys:
-    """Keys derived (HKDF-SHA256, RFC 5869) from one secret, one for each purpose."""
+    """Keys derived (HKDF-SHA256, RFC 5869) from the secrets of a key file, one for each purpose.
 
-    def __init__(self, secret: bytes) -> None:
-        if len(secret) != _SIZE:
-            raise KeyFileError(f"Khóa phải dài {_SIZE} byte, tệp này có {len(secret)}.")
-        self._secret = secret
-        self._pseudonym = _derive(secret, b"kiemtin author pseudonym v1")
-        self._forgotten = _derive(secret, b"kiemtin purged post v1")
-        self._lots = _derive(secret, b"kiemtin lots v1")
-        self._handles = Fernet(base64.urlsafe_b64encode(_derive(secret, b"kiemtin author handle v1")))
-        self._factors = Fernet(base64.urlsafe_b64encode(_derive(secret, b"kiemtin second factor v1")))
+    Keys that were loaded from a file follow it: when the file changes, the next use reads it again, so a
+    service that runs seals by the new key at once. Safe in several threads.
+    """
+
+    def __init__(self, secret: bytes | Ring, path: Path | None = None) -> None:
+        ring = Ring.of(secret) if isinstance(secret, bytes) else secret
+        self._path = path
+        self._seen = _stamp(path) if path else None
+        self._secret = ring.base
+        self._forgotten = _derive(ring.base, b"kiemtin purged post v1")
+        self._lots = _derive(ring.base, b"kiemtin lots v1")
+        self._sealers = _sealers(ring)
 
     @classmethod
     def load(cls, path: Path) -> Keys:
-        """Read the secret at `path`, making it with mode 0600 when there is none.
+        """Read the secrets at `path`, making one with mode 0600 when there is no file.
 
         Raises `KeyFileError` when others may read the file or it holds no key.
         """
-        with suppress(FileExistsError):
-            _create(path)
-        if path.stat().st_mode & 0o077:
-            raise KeyFileError(f"Người khác đọc được tệp khóa {path}: chạy chmod 600 {path} rồi thử lại.")
-        try:
-            secret = bytes.fromhex(path.read_text().strip())
-        except ValueError as error:
-            raise KeyFileError(f"Tệp khóa {path} hỏng: hãy khôi phục từ bản sao lưu.") from error
-        return cls(secret)
+        return cls(key_file.load(path), path)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names (8 hex digits, no secret) of the keys that open; the first is the one that seals."""
+        return tuple(sealer.name for sealer in self._now())
+
+    @property
+    def mark(self) -> bytes:
+        """How all that is sealed from now on begins (`MARK` bytes)."""
+        return self._now()[0].mark
 
     def pseudonym(self, source: str, handle: str) -> str:
         """Return 32 hex digits that stand for `handle` at `source`; without the key nobody can go back."""
         message = f"{source}\x00{handle}".encode()
-        return hmac.new(self._pseudonym, message, hashlib.sha256).hexdigest()[:32]
+        return hmac.new(self._now()[0].pseudonym, message, hashlib.sha256).hexdigest()[:32]
 
     def forgotten(self, key: str) -> str:
         """Return what a purged post is known by in place of its key: so that it is not taken in again.
@@ -69,12 +85,16 @@ class Keys:
         return (int.from_bytes(drawn[:8], "big") >> 11) / 2**53
 
     def seal(self, handle: str) -> bytes:
-        """Return `handle` encrypted (Fernet: AES-128-CBC with HMAC-SHA256)."""
-        return self._handles.encrypt(handle.encode())
+        """Return `handle` encrypted (Fernet: AES-128-CBC with HMAC-SHA256), after the name of the key."""
+        newest = self._now()[0]
+        return newest.mark + newest.handles.encrypt(handle.encode())
 
     def unseal(self, sealed: bytes) -> str:
-        """Return the handle that `seal` was given. Only an approved referral may ask for it."""
-        return self._handles.decrypt(sealed).decode()
+        """Return the handle that `seal` was given. Only an approved referral may ask for it.
+
+        Raises `KeyMissing` when the key file does not hold the key that sealed it.
+        """
+        return self._open(sealed, "handles")
 
     def webhook(self, url: str) -> bytes:
         """Return the 32 bytes that messages to `url` are signed with; each address has its own."""
@@ -82,38 +102,90 @@ class Keys:
 
     def seal_factor(self, secret: str) -> bytes:
         """Return the secret of somebody's second factor encrypted, with a key of its own purpose."""
-        return self._factors.encrypt(secret.encode())
+        newest = self._now()[0]
+        return newest.mark + newest.factors.encrypt(secret.encode())
 
     def open_factor(self, sealed: bytes) -> str:
-        """Return what `seal_factor` was given; raises `cryptography.fernet.InvalidToken` with another key."""
-        return self._factors.decrypt(sealed).decode()
+        """Return what `seal_factor` was given; raises `KeyMissing` (an `InvalidToken`) with another key."""
+        return self._open(sealed, "factors")
 
     def fits(self, sealed: bytes) -> bool:
-        """Say whether this is the key that sealed a handle; the handle is not given."""
-        try:
-            self._handles.decrypt(sealed)
-        except InvalidToken:
-            return False
-        return True
+        """Say whether one of these keys sealed a handle; the handle is not given."""
+        return self.sealer_of(sealed) is not None
+
+    def sealer_of(self, sealed: bytes) -> str | None:
+        """Return the name of the key that sealed a handle or a second factor; None when it is not here."""
+        for sealer in self._now():
+            for box in (sealer.handles, sealer.factors):
+                if sealer.may_open(sealed) and _opened(box, sealed) is not None:
+                    return sealer.name
+        return None
+
+    def _open(self, sealed: bytes, purpose: str) -> str:
+        for sealer in self._now():
+            if sealer.may_open(sealed):
+                opened = _opened(getattr(sealer, purpose), sealed)
+                if opened is not None:
+                    return opened
+        raise KeyMissing(sealed[1 : MARK - 1].decode("ascii", "replace") if _is_marked(sealed) else "")
+
+    def _now(self) -> tuple[_Sealer, ...]:
+        """Return the sealers of the file as it is now; a file that is gone leaves those it had."""
+        if self._path is not None and (stamp := _stamp(self._path)) not in {self._seen, None}:
+            self._sealers, self._seen = _sealers(key_file.load(self._path)), stamp
+        return self._sealers
+
+
+@dataclass(frozen=True)
+class _Sealer:
+    name: str
+    mark: bytes
+    pseudonym: bytes
+    handles: Fernet
+    factors: Fernet
+
+    def may_open(self, sealed: bytes) -> bool:
+        return not _is_marked(sealed) or sealed.startswith(self.mark)
+
+
+def _sealers(ring: Ring) -> tuple[_Sealer, ...]:
+    return tuple(_sealer(one.secret) for one in ring.sealing)
+
+
+def _sealer(secret: bytes) -> _Sealer:
+    name = name_of(secret)
+    return _Sealer(
+        name,
+        f"k{name}.".encode(),
+        _derive(secret, b"kiemtin author pseudonym v1"),
+        Fernet(base64.urlsafe_b64encode(_derive(secret, b"kiemtin author handle v1"))),
+        Fernet(base64.urlsafe_b64encode(_derive(secret, b"kiemtin second factor v1"))),
+    )
+
+
+def name_of(secret: bytes) -> str:
+    """Return the name (8 hex digits) of a sealing key; it tells nothing of the key."""
+    return _derive(secret, b"kiemtin key name v1")[:4].hex()
+
+
+def _is_marked(sealed: bytes) -> bool:
+    return sealed[:1] == b"k"
+
+
+def _opened(box: Fernet, sealed: bytes) -> str | None:
+    try:
+        return box.decrypt(sealed[MARK:] if _is_marked(sealed) else sealed).decode()
+    except InvalidToken:
+        return None
 
 
 def _derive(secret: bytes, purpose: bytes) -> bytes:
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(secret)
 
 
-def _create(path: Path) -> None:
-    # Written aside and linked into place: a process killed midway leaves no half key,
-    # and of two that start together one wins and both use its key.
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-        raise FileExistsError(path)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+def _stamp(path: Path) -> tuple[int, int] | None:
     try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(_SIZE) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(aside, path)
-    finally:
-        aside.unlink()
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns

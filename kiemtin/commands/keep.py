@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,7 +38,7 @@ def backup(
     tệp WARC mà bản trước đã có thì nối cứng, không chép lại. Chỉ mục tìm kiếm dựng lại từ cơ sở dữ liệu.
     Tệp khóa để riêng, trừ khi có --with-key: không có khóa thì không mở được tên tác giả đã niêm phong.
     """
-    from store import audit
+    from store import audit, rotation
     from store import backup as backups
 
     settings = load()
@@ -47,7 +48,9 @@ def backup(
     if with_key:
         files[_KEY] = settings.key_path
     folder.mkdir(parents=True, exist_ok=True)
-    with bar("Sao lưu và đọc lại") as move:
+    # The key that opens a row must be in the same copy: no change of keys in between.
+    held = rotation.alone(settings.key_path) if with_key else nullcontext()
+    with held, bar("Sao lưu và đọc lại") as move:
         place, manifest = backups.make(house.records, house.archive(), folder, files, move)
     with house.records.write() as session:
         audit.append(

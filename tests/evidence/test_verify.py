@@ -378,6 +378,24 @@ def test_an_rsa_department_and_two_authorities_verify_alike(ready: Ready, tmp_pa
     assert b"Verification: OK" in done.stdout + done.stderr
 
 
+def test_old_bundles_verify_after_the_department_changed_its_key(ready: Ready, tmp_path: Path) -> None:
+    from evidence.build import build
+    from evidence.sign import read_certificates
+    from tests.evidence.made import BEGUN, confirmed, tools
+
+    # Another key under another root: the greater change of the two.
+    new = authority(tmp_path / "new")
+    path = tmp_path / "new.zip"
+    build(
+        ready.referred.given(), confirmed(original_reason=""), tools(ready.referred.archive, new), path, BEGUN
+    )
+    both = [*read_certificates(ready.authority.of("root.pem")), *read_certificates(new.of("root.pem"))]
+    for bundle in (ready.path, path):
+        assert verify(bundle, Anchors(both, both)).state == State.SOUND
+    assert verify(ready.path, ready.anchors).state == State.SOUND
+    assert verify(path, ready.anchors).state == State.BROKEN
+
+
 def _commands(guide: str) -> list[str]:
     blocks = guide.split("```sh\n")[1:]
     return [line for block in blocks for line in block.split("```")[0].splitlines() if line.strip()]

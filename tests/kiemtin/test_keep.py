@@ -28,6 +28,7 @@ def program(tmp_path: Path) -> Program:
 
 def test_a_department_moves_to_another_machine_by_its_backup(program: Program, tmp_path: Path) -> None:
     copies = tmp_path / "copies"
+    assert "Đã niêm phong lại" in program.run("keys", "rotate")
     shown = program.run("backup", str(copies))
     assert "nguyên vẹn" in shown
     assert "Tệp khóa" in shown
@@ -45,6 +46,7 @@ def test_a_department_moves_to_another_machine_by_its_backup(program: Program, t
     shown = moved.run("restore", str(place))
     assert "Đã khôi phục" in shown
     assert "không phải khóa" not in shown
+    assert "cũ, chỉ để mở" in moved.run("keys", "list")
     assert "Chỉ mục khớp" in moved.run("search", "doctor")
     records = moved.records()
     with records.read() as session:

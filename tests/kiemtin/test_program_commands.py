@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,13 @@ from typer.testing import CliRunner
 from api import tokens
 from kiemtin.cli import app
 from kiemtin.delivery import signature
+from store import key_file
 from store.delivery import BadMessage, owe
 from store.delivery_tables import Delivery
 from store.keys import Keys
 from store.records import Records
 from store.vocabulary import DeliveryState, Role
-from tests.factory import NOW, person
+from tests.factory import NOW, Place, person
 
 Run = Callable[..., str]
 
@@ -78,3 +80,20 @@ def test_dead_letters_are_listed_and_sent_anew(run: Run, sqlite: Records) -> Non
     assert "Không có gì" in run("delivery", "list", "--state", "dead")
     with sqlite.read() as session:
         assert session.get_one(Delivery, 2).state == DeliveryState.WAITING
+
+
+def test_keys_are_listed_changed_and_dropped(run: Run, sqlite: Records, tmp_path: Path) -> None:
+    path = tmp_path / "var" / "kiemtin.key"
+    Place(sqlite, Keys.load(path)).take("Nước chanh chữa khỏi COVID", "Uống cồn chữa khỏi COVID")
+    assert "đang dùng" in run("keys", "list")
+    assert "Đã niêm phong lại 2 tên tác giả" in run("keys", "rotate")
+    shown = run("keys", "list")
+    assert "cũ, chỉ để mở" in shown
+    ring = key_file.load(path)
+    assert not any(one.secret.hex() in shown for one in ring.sealing)
+    run("keys", "drop", status=1)  # within the hour
+    hour_ago = datetime.now(UTC) - timedelta(hours=2)
+    newest = key_file.Sealing(ring.sealing[0].secret, hour_ago)
+    key_file.replace(path, key_file.Ring(ring.base, (newest, *ring.sealing[1:])))
+    assert "Đã bỏ khóa" in run("keys", "drop")
+    assert "Không có khóa cũ nào" in run("keys", "drop")
