@@ -86,13 +86,6 @@ class Document:
 
 
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
-# What XML 1.0 knows no sign for (section 2.2, Char): a paper that holds one does not open.
-_NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-def writable(text: str) -> str:
-    """Return a text as a paper may hold it: U+FFFD stands for what XML cannot hold."""
-    return _NOT_XML.sub("\ufffd", text)
 
 
 def runs(text: str) -> Iterator[tuple[str, bool]]:

@@ -21,10 +21,10 @@ from reports.blocks import (
     Picture,
     Table,
     runs,
-    writable,
 )
 from reports.letterhead import Letterhead
 from reports.words import long_day
+from store.text import writable
 
 FONT = "Times New Roman"
 _BODY, _TABLE, _NOTE = 13, 11, 10
