@@ -78,7 +78,7 @@ def own_words(number: int) -> str:
 
 
 def speak(records: Records, texts: Texts, cases: tuple[int, ...]) -> None:
-    """Let reviewers write each text: as a note, in a claim, in the correction that the public reads."""
+    """Let the first person write each text: as a note, in a claim, in the correction that the public reads."""
     with records.write() as session:
         for number, (text, case) in enumerate(zip(texts.values(), cases, strict=True)):
             notes.add(session, Person(1, Role.ADMIN), case, f"{text[:1990]}.", NOW)

@@ -9,9 +9,12 @@ from collections.abc import Iterator
 
 from httpx import Response
 
+from api.explanations import ExplanationAnswer, NearAnswer, Piece, Score
 from review_ui.app import create_app
+from review_ui.page import environment
 from store.vocabulary import Role
 from tests.api.test_permissions import routes
+from tests.conftest import ROOT
 from tests.hostile import harmless
 from tests.hostile.conftest import CLAIM_URL, URL, Held
 from tests.hostile.corpus import EVERY, MARKUP
@@ -22,7 +25,7 @@ VALUES = {
     "case_id": "2", "claim_id": "claim-0", "login": "lead", "period": "2026-W46", "part": "claims", "form": "html",
     "quarter": "2026-Q3",
 }  # fmt: skip
-# These wait for what happens, ask another host, need the model, or make a picture; none of them is a page of texts.
+# These wait for what happens, ask another host or the model (below), or make a picture; none of them is a page of texts.
 LEFT = re.compile(r"/live$|/oidc|/explanation$|\.png$|/openapi.json$")
 KINDS = (
     "text/html",
@@ -32,6 +35,8 @@ KINDS = (
     "application/ld+json",
     "text/plain",
 )
+# The picture of a code for an authenticator; every other text that is taken for markup is a chart drawn here.
+TRUSTED = ("second_factor.html", "drawn")
 # What a search found in a text is marked, wherever it stands; `**so**` is bold in a report.
 EMPHASIS = (("mark", ("class",)), ("strong", ()))
 Both = tuple[Held, Held]
@@ -86,3 +91,35 @@ def test_no_answer_has_more_in_it_than_with_plain_texts(both: Both) -> None:
     assert not wrong, "\n".join(wrong)
     assert all(seen[f"{kind}"] for kind in KINDS), seen
     assert seen["text/html"] > 2 * len(EVERY)
+
+
+def test_what_the_model_says_of_a_text_is_words() -> None:
+    def explained(text: str) -> harmless.Read:
+        piece = Piece(start=0, end=9, text=text, weight=0.5)
+        score = Score(head="harmful", label="cure", probability=0.9, up=[piece], down=[piece])
+        near = NearAnswer(
+            id="x", text=text, act="claim", harms=["cure"], function=text, case_id=1, similarity=0.5
+        )
+        found = ExplanationAnswer(
+            case_id=1, content_hash="x", model="m", judged_by="n", start=0, end=9, length=99, variants=3, scores=[score],
+            harmful=[near], harmless=[near],
+        )  # fmt: skip
+        return harmless.Read.of(environment("vi").get_template("explanation.html").render(found=found))
+
+    plain = explained("tin giả").shape
+    for name, text in EVERY.items():
+        assert (explained(text).shape, explained(text).wrong()) == (plain, []), name
+
+
+def test_no_template_takes_a_text_for_markup_and_every_frame_is_a_sandbox_without_rights() -> None:
+    trusted, frames = set(), []
+    for path in (*ROOT.glob("review_ui/templates/*.html"), *ROOT.glob("reports/templates/*.html")):
+        source = path.read_text()
+        trusted |= {
+            (path.name, found) for found in re.findall(r"{{\s*([^{}]*?)\s*\|\s*(?:safe|drawing)\b", source)
+        }
+        frames += re.findall(r"<iframe\b[^>]*>", source)
+        assert "autoescape" not in source, path
+    assert {one for one in trusted if not one[1].endswith(".svg")} == {TRUSTED}
+    assert frames
+    assert all(re.search(r"\ssandbox(?:\s|>)", frame) for frame in frames)
