@@ -20,6 +20,7 @@ from api import (
     case_routes,
     claim_routes,
     complaint_routes,
+    csp_reports,
     drift,
     explanations,
     hotline,
@@ -50,12 +51,13 @@ from api.watch import Meters
 log = structlog.get_logger("kiemtin.http")
 
 LARGEST_BODY = 1_000_000
-_LARGER = {hotline.PATH: hotline.LARGEST}
+_LARGEST = {hotline.PATH: hotline.LARGEST, csp_reports.PATH: csp_reports.LARGEST}
 
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
-        "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        f"{csp_reports.DIRECTIVE}"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -84,6 +86,7 @@ _ROUTES = (
     queue_routes,
     quality_routes,
     complaint_routes,
+    csp_reports,
     report_routes,
     bundle_routes,
     token_routes,
@@ -104,6 +107,7 @@ def create_api(desk: Desk) -> FastAPI:
     app.state.meters = Meters(desk)
     app.state.rates = Rates(desk.a_minute)
     app.state.translate = words.untranslated
+    app.state.csp = csp_reports.Reports(app)
     app.state.hotline = hotline.Line(desk.clock)
     app.state.drift = drift.Drift(desk)
     app.state.outside = oidc.Outside(desk.sign_in.provider) if desk.sign_in.provider else None
@@ -139,7 +143,7 @@ async def _carry(request: Request, call_next: Next) -> Response:
     if "Transfer-Encoding" in request.headers:
         # A body of unknown length could be of any length; browsers and clients of the API send theirs.
         response: Response = problems.problem(request, 411, words.say(request, problems.NO_LENGTH))
-    elif not length.isdigit() or int(length) > _LARGER.get(request.url.path, LARGEST_BODY):
+    elif not length.isdigit() or int(length) > _LARGEST.get(request.url.path, LARGEST_BODY):
         response = problems.problem(request, 413, words.say(request, problems.TOO_LARGE))
     else:
         try:

@@ -20,16 +20,12 @@ from review.permissions import Action, Person, require
 from store import audit
 from store.archive import Archive
 from store.archived import ArchiveError
+from store.inert import SOURCES, tamed
 from store.tables import Capture, Post, Rendering, Revision, Sighting
 
-# What opens connections or asks a name server in advance obeys no policy, so it goes. Each match takes what
-# it read, also where a tag never ends: the time grows with the page and no faster.
-_NOT_SHOWN = re.compile(r"<(?:link|base|meta|i?frame|object|embed|portal)\b[^<>]*>?", re.IGNORECASE)
-# The browser runs no script and fetches nothing: a sandbox without rights, and sources from nowhere.
-POLICY = (
-    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
-    "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
-)
+# The browser runs no script and fetches nothing: a sandbox without rights, so of no origin, and sources from
+# nowhere.
+POLICY = f"sandbox; {SOURCES}; frame-ancestors 'self'"
 _HTML = ("text/html", "application/xhtml+xml")
 
 
@@ -80,9 +76,3 @@ def read(
         return tamed(decode(record.body, charset.group(1) if charset else None)), capture.at
     except (ArchiveError, Unreadable) as error:
         raise KeptUnreadable(case=case_id, why=error) from error
-
-
-def tamed(page: str) -> str:
-    """Return a page without what would reach for another host before a policy is asked, or lead elsewhere."""
-    # A space is put in their place: what stood around them must not grow together to another of them.
-    return _NOT_SHOWN.sub(" ", page)

@@ -151,9 +151,11 @@ _STATUS: dict[type[Exception], int] = {
     SearchError: 503,
     OverflowError: 422,
     DataError: 422,
+    UnicodeEncodeError: 422,
 }
-# What no column can hold: a number beyond its bounds on either database, or a NUL in a text on PostgreSQL.
-UNSTORABLE = (OverflowError, DataError)
+# What no column can hold: a number beyond its bounds on either database, a NUL in a text on PostgreSQL, or
+# half of a surrogate pair, which JSON can spell and UTF-8 cannot.
+UNSTORABLE = (OverflowError, DataError, UnicodeEncodeError)
 _WORDS: dict[type[Exception], str] = {
     NotSignedIn: "Bạn chưa đăng nhập.",
     MustChangePassword: "Hãy đổi mật khẩu dùng một lần trước.",

@@ -42,6 +42,13 @@ class Meters:
             "kiemtin_http_requests", "HTTP requests", ("route", "method", "status"), registry=self.registry
         )
         self.seconds = Histogram("kiemtin_http_seconds", "HTTP latency", ("route",), registry=self.registry)
+        self.csp_reports = Counter(
+            "kiemtin_csp_reports", "What browsers say that the content policy stopped",
+            ("directive", "blocked"), registry=self.registry,
+        )  # fmt: skip
+        self.csp_refused = Counter(
+            "kiemtin_csp_reports_refused", "Such reports not taken", ("why",), registry=self.registry
+        )
         self.registry.register(_FromRecords(desk))
 
     async def measure(

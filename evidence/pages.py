@@ -23,6 +23,7 @@ from evidence.versions import product
 from evidence.wacz import Page, Wacz
 from evidence.warc import record_of, sha256_of
 from store.archive import Archive
+from store.inert import inert
 
 NAME = "pages.wacz"
 _PAGES = ("text/html", "application/xhtml")
@@ -30,7 +31,8 @@ _PAGES = ("text/html", "application/xhtml")
 
 @dataclass(frozen=True)
 class Shown:
-    """The page as the browser showed it, the document masked; `notes` say what was left out and why."""
+    """The page as the browser showed it, the document masked and made inert: who opens it from the bundle
+    must not run it, nor tell its author. `notes` say what was left out and why."""
 
     picture: bytes | None
     document: str | None
@@ -74,7 +76,7 @@ class Pages:
         raw = _body(self.archive, self.given.document)
         if raw is not None:
             try:
-                document = mask.html(raw.decode("utf-8", "replace"))
+                document = inert(mask.html(raw.decode("utf-8", "replace")))
             except NotMasked as error:
                 notes["post/dom.html"] = str(error)
         if picture is None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax import saxutils
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -22,6 +22,7 @@ from store.claim_review import CONTEXT, to_review
 from store.claim_tables import ClaimVersion
 from store.corrections import SMS, Told
 from store.report_tables import Correction
+from store.text import writable
 from store.vocabulary import CorrectionState
 
 # Square: Zalo and Facebook cut nothing from it.
@@ -117,13 +118,13 @@ def _review(public: Public, base: str, agency: str) -> dict[str, Any]:
 def rss(found: Sequence[Public], base: str, agency: str) -> str:
     """Return corrections as RSS 2.0, the latest fifty; a withdrawal is news too, and says so."""
     items = "".join(_item(public, base) for public in found[:50])
-    name = escape(f"Đính chính – {agency or 'Kiểm Tin'}")
-    home = escape(f"{base}/public/corrections")
+    name = _escaped(f"Đính chính – {agency or 'Kiểm Tin'}")
+    home = _escaped(f"{base}/public/corrections")
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n<rss version="2.0" xmlns:atom="http://www.w3.org/2005/Atom"><channel>'
         f"<title>{name}</title><link>{home}</link><language>vi</language>"
         f"<description>{name}</description>"
-        f"<atom:link href={quoteattr(base + '/public/corrections/feed.xml')}"
+        f"<atom:link href={saxutils.quoteattr(base + '/public/corrections/feed.xml')}"
         ' rel="self" type="application/rss+xml"/>'
         f"{items}</channel></rss>\n"
     )
@@ -135,8 +136,8 @@ def _item(public: Public, base: str) -> str:
     text = f"Đính chính này đã rút: {row.reason}" if public.withdrawn else row.short
     link = address(base, row.claim_id)
     return (
-        f"<item><title>{escape(title)}</title><link>{escape(link)}</link><description>{escape(text)}</description>"
-        f'<guid isPermaLink="false">{escape(f"{link}#{row.version}")}</guid>'
+        f"<item><title>{_escaped(title)}</title><link>{_escaped(link)}</link><description>{_escaped(text)}</description>"
+        f'<guid isPermaLink="false">{_escaped(f"{link}#{row.version}")}</guid>'
         f"<pubDate>{format_datetime(row.at)}</pubDate></item>"
     )
 
@@ -200,7 +201,7 @@ def _lines(
 def _text(text: str, x: int, y: int, size: int, *, bold: bool = False, fill: str = "#111111") -> str:
     weight = ' font-weight="bold"' if bold else ""
     look = f'font-family="Arimo" font-size="{size}"{weight} fill="{fill}"'
-    return f'<text x="{x}" y="{y}" {look}>{escape(text)}</text>'
+    return f'<text x="{x}" y="{y}" {look}>{_escaped(text)}</text>'
 
 
 def _with_claims(session: Session, rows: Sequence[Correction]) -> list[Public]:
@@ -216,3 +217,8 @@ def _with_claims(session: Session, rows: Sequence[Correction]) -> list[Public]:
         )
     }
     return [Public(row, claims[row.claim_version_id], first[row.claim_id]) for row in rows]
+
+
+def _escaped(text: str) -> str:
+    """Return a text as it stands in XML, also one with signs that XML cannot hold."""
+    return saxutils.escape(writable(text))

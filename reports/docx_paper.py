@@ -24,6 +24,7 @@ from reports.blocks import (
 )
 from reports.letterhead import Letterhead
 from reports.words import long_day
+from store.text import writable
 
 FONT = "Times New Roman"
 _BODY, _TABLE, _NOTE = 13, 11, 10
@@ -83,7 +84,7 @@ def _set_up(made: Any, document: Document, signed_on: date) -> None:
         style.paragraph_format.line_spacing = 1.05
     made.styles["Normal"].paragraph_format.alignment = WD_ALIGN_PARAGRAPH.JUSTIFY
     properties = made.core_properties
-    properties.title, properties.author, properties.language = document.title, "", "vi-VN"
+    properties.title, properties.author, properties.language = writable(document.title)[:255], "", "vi-VN"
     properties.created = properties.modified = datetime(
         signed_on.year, signed_on.month, signed_on.day, tzinfo=UTC
     )
@@ -156,7 +157,7 @@ def _signature(made: Any, head: Letterhead) -> None:
 def _blocks(made: Any, blocks: Sequence[Block]) -> None:
     for block in blocks:
         if isinstance(block, Heading):
-            made.add_heading(block.text, 2)
+            made.add_heading(writable(block.text), 2)
         elif isinstance(block, Para):
             _paragraph(made, block.text, size=11.5 if block.small else _BODY)
         elif isinstance(block, Key):
@@ -222,7 +223,7 @@ def _picture(made: Any, block: Picture) -> None:
     line.alignment = WD_ALIGN_PARAGRAPH.CENTER
     line.paragraph_format.keep_with_next = True
     shown = line.add_run().add_picture(BytesIO(charts.png(block.chart.svg, _PICTURE)), width=Mm(160))
-    shown._inline.docPr.set("descr", block.chart.says)
+    shown._inline.docPr.set("descr", writable(block.chart.says))
     _paragraph(made, block.caption, size=11, italic=True, middle=True)
 
 
@@ -286,7 +287,7 @@ def _paragraph(
 
 
 def _write(line: Any, text: str, size: float, *, bold: bool = False, italic: bool = False) -> None:
-    for piece, strong in runs(text):
+    for piece, strong in runs(writable(text)):
         _style(line.add_run(piece), size, bold=bold or strong, italic=italic)
 
 

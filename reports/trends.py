@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from io import StringIO
@@ -25,6 +26,10 @@ from store.tables import Assessment, Case, Post, Source
 WEEKS, MOST_WEEKS = 12, 52
 CLAIMS, SOURCES = 9, 15
 _ASKING, _REFUTING = "question", "debunk"
+# What spreadsheets reckon, also in full width, and behind blanks and signs without width, which some drop.
+_FORMULA = re.compile(
+    r"[\s\x00-\x1f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]"
+)
 
 
 class SourceHarms(BaseModel):
@@ -200,12 +205,17 @@ def to_csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return rows as CSV; a text that a spreadsheet would take for a formula gets a quote before it."""
     kept = StringIO()
     writer = csv.writer(kept, lineterminator="\n")
-    writer.writerow(head)
-    for row in rows:
-        writer.writerow(
-            [f"'{v}" if isinstance(v, str) and v[:1] in {"=", "+", "-", "@", "\t"} else v for v in row]
-        )
+    for row in (head, *rows):
+        writer.writerow([_cell(value) for value in row])
     return kept.getvalue()
+
+
+def _cell(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    # The writer quotes a line feed, but not always a carriage return: that would begin a row.
+    text = value.replace("\r\n", "\n").replace("\r", "\n")
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def _short(wording: str) -> str:

@@ -14,6 +14,7 @@ from store.claim_tables import ClaimVersion
 from store.records import lock
 from store.report_tables import ClaimMention, Correction
 from store.tables import Post
+from store.text import normalise
 from store.vocabulary import CorrectionState
 
 SHORTEST, SMS = 10, 300
@@ -34,8 +35,11 @@ class Told:
     spoken: str
 
     def checked(self) -> Told:
-        """Return it without spaces around; raises `CorrectionError` for what is missing or too long."""
-        told = Told(self.headline.strip(), self.body.strip(), self.short.strip(), self.spoken.strip())
+        """Return it normalised, as claims are; raises `CorrectionError` for what is missing or too long.
+
+        What the public reads holds no sign that turns a line round, hides, or breaks a feed.
+        """
+        told = Told(*(normalise(said) for said in (self.headline, self.body, self.short, self.spoken)))
         for said, name in (
             (told.headline, "tiêu đề"), (told.body, "nội dung"), (told.short, "tin ngắn"),
             (told.spoken, "bài đọc"),
@@ -158,17 +162,18 @@ def _add(
 ) -> Correction:
     lock(session, "corrections")
     last = newest(session, claim.claim_id)
-    if last is not None and not reason.strip():
+    reason = normalise(reason)
+    if last is not None and not reason:
         raise CorrectionError("Hãy ghi lý do.")
     row = Correction(
         claim_id=claim.claim_id, version=last.version + 1 if last else 1, claim_version_id=claim.id,
         state=state, headline=told.headline, body=told.body, short=told.short, spoken=told.spoken,
-        reason=reason.strip(), by=actor, at=at,
+        reason=reason, by=actor, at=at,
     )  # fmt: skip
     session.add(row)
     session.flush()
     audit.append(
         session, actor, f"correction.{state}", f"claim:{claim.claim_id}", version=row.version,
-        claim_version=claim.version, reason=reason.strip(),
+        claim_version=claim.version, reason=reason,
     )  # fmt: skip
     return row

@@ -170,7 +170,7 @@ def _write_version(post: Post, incoming: Incoming, content: str, cluster_id: int
     post.version += 1
     post.title = normalise(incoming.title)
     post.text = incoming.text
-    post.quotes = list(incoming.quotes)
+    post.quotes = [quote for quote in map(normalise, incoming.quotes) if quote]
     post.modified_at = incoming.modified_at
     post.position = incoming.position
     post.parent = incoming.parent

@@ -53,6 +53,8 @@ _ALIKE = str.maketrans(
 _SPACES = re.compile(r"[^\S\n]{2,}|[^\S\n ]")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _WORD = re.compile(r"\w+")
+# What XML 1.0 knows no sign for (section 2.2, Char): a feed, drawing or paper that holds one does not open.
+_NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def normalise(text: str) -> str:
@@ -66,6 +68,11 @@ def normalise(text: str) -> str:
     text = unicodedata.normalize("NFC", text) if _RARE.search(text) is None else _as_read(text)
     text = "\n".join(_SPACES.sub(" ", line).strip() for line in text.split("\n"))
     return _BLANK_LINES.sub("\n\n", text).strip()
+
+
+def writable(text: str) -> str:
+    """Return a text as XML may hold it, not yet escaped: U+FFFD stands for what it cannot hold."""
+    return _NOT_XML.sub("\ufffd", text)
 
 
 def _as_read(text: str) -> str:

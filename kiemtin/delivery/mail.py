@@ -13,6 +13,7 @@ from email.utils import format_datetime, parseaddr
 
 from kiemtin.delivery.carrier import Undelivered
 from store.delivery_tables import Delivery
+from store.text import writable
 
 SECONDS = 30
 _ABSENT = "Chưa đặt KIEMTIN_SMTP_HOST và KIEMTIN_MAIL_FROM, nên không gửi được thư."
@@ -67,18 +68,20 @@ class Mail:
 def letter(message: Delivery, sender: str) -> EmailMessage:
     """Return the e-mail of a message: its text, the HTML beside it, and its files.
 
-    `Message-ID` is the same at each attempt; nobody's holiday notice answers what a program wrote (RFC 3834).
+    A subject is one line, whatever names are in it, and no sign is in the letter that no reader can hold: it
+    would not leave at all. `Message-ID` is the same at each attempt; nobody's holiday notice answers what a
+    program wrote (RFC 3834).
     """
     made = EmailMessage(policy=SMTP)
     made["From"] = sender
     made["To"] = message.recipient
-    made["Subject"] = message.subject
+    made["Subject"] = " ".join(writable(message.subject).split())
     made["Date"] = format_datetime(datetime.now(UTC))
     made["Message-ID"] = f"<{message.key}@{parseaddr(sender)[1].rpartition('@')[2]}>"
     made["Auto-Submitted"] = "auto-generated"
-    made.set_content(message.body_text)
+    made.set_content(writable(message.body_text))
     if message.body_html:
-        made.add_alternative(message.body_html, subtype="html")
+        made.add_alternative(writable(message.body_html), subtype="html")
     for file in message.attachments:
         main, _, sub = file["media_type"].partition("/")
         params = {"charset": "utf-8"} if main == "text" else {}

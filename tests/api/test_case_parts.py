@@ -10,8 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from api.kept_pages import tamed
 from store.archived import Exchange
+from store.inert import tamed
 from store.tables import Capture, Case, Event, Post
 from store.vocabulary import Role
 from tests.api.conftest import House

@@ -309,6 +309,7 @@ TABLE: dict[str, frozenset[Any]] = {
     "POST /complaints/{complaint_id}/withdraw": LEADS,
     "POST /corrections/{claim_id}": LEADS,
     "POST /corrections/{claim_id}/withdraw": LEADS,
+    "POST /csp-report": EVERYBODY,  # browsers send it by themselves
     "POST /decisions/{decision_id}/undo": REVIEWERS,  # who did not make it is told so beside the next case
     "POST /filters": ALL,
     "POST /filters/{filter_id}/remove": ALL,

@@ -10,7 +10,7 @@ import pytest
 from fastapi.routing import APIRoute
 from sqlalchemy import func, select
 
-from api import hotline
+from api import csp_reports, hotline
 from review_ui.app import create_app
 from store.base import Base
 from store.keys import Keys
@@ -19,7 +19,7 @@ from store.vocabulary import Role
 from tests.api.people import Front
 
 HEADERS = {
-    "Content-Security-Policy": r"default-src 'none';.*form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": r"default-src 'none';.*form-action 'self'; base-uri 'none'; frame-ancestors 'none'; report-uri /csp-report",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": r"camera=\(\), microphone=\(\), geolocation=\(\)",
@@ -28,8 +28,8 @@ HEADERS = {
     "Cache-Control": ".+",
     "X-Request-Id": "[0-9a-f]{16}",
 }
-# Reports of a hotline carry a token of their own; no cookie is looked at.
-WITHOUT_SESSION = {hotline.PATH}
+# Reports of a hotline carry a token of their own, those of browsers nothing; no cookie is looked at.
+WITHOUT_SESSION = {hotline.PATH, csp_reports.PATH}
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
 
 

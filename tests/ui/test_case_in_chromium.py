@@ -213,6 +213,8 @@ def test_copies_notes_and_the_archived_page_by_key(
     frame = page.frame_locator("iframe.kept-page")
     expect(frame.locator("h1")).to_have_text("Trang gốc")
     assert frame.locator("iframe").count() == 0
+    # Of no origin: not even this page, whose frame it is, can look into it, nor it out.
+    assert page.locator("iframe.kept-page").evaluate("frame => frame.contentDocument === null")
     page.keyboard.press("Escape")
     expect(page.locator("#kept")).to_be_hidden()
     assert case_on_screen(page) == case_id
