@@ -15,6 +15,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
@@ -30,7 +31,9 @@ from classifier.policy import load_policy
 from kiemtin.work.crew import Crew
 from kiemtin.work.score import Scoring
 from search.open import open_engine
+from store import installation
 from store.archive import Archive
+from store.installation_tables import SetupState
 from store.migrate import migrate
 from store.records import Records
 from store.tables import User
@@ -69,6 +72,7 @@ def run() -> Iterable[Measure]:
         with records.write() as session:
             user = session.scalars(select(User)).one()
             accounts.change_password(session, user, password or "", _PASSWORD)
+            installation.set_setup(session, SetupState.PUT_OFF, "system", datetime.now(UTC))
         records.close()
         waits = _decide(folder)
     whole, served = zip(*waits, strict=True)

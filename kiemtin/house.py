@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from evidence.build import Tools
     from kiemtin.delivery.carrier import Carrier
     from kiemtin.retention import Retention
-    from kiemtin.work.crew import Crew
+    from kiemtin.work.crew import Crew, Duty
     from kiemtin.work.station import Station
     from review.drawing import Sampling
     from store.faults import Fault
@@ -104,12 +104,15 @@ class House:
         from kiemtin.work.weekly_draft import WeeklyDraft
 
         stations = [self._station(kind) for kind in dict.fromkeys(queues)]
-        draft = WeeklyDraft(self.records, self.settings.telling)
-        alerts = Alerts(self.records, self.desk).check
-        # The purge takes longest: it is the last.
-        digest = WeeklyDigest(self.records, self.settings.telling)
-        purge = NightlyPurge(self.retention())
-        return Crew(self.records, stations, [alerts, self._draw, draft, digest, purge])
+        duties: dict[str, Duty] = {
+            "alerts": Alerts(self.records, self.desk).check,
+            "second_reviews": self._draw,
+            "weekly_draft": WeeklyDraft(self.records, self.settings.telling),
+            "weekly_digest": WeeklyDigest(self.records, self.settings.telling),
+            # It takes longest, so it is the last.
+            "purge": NightlyPurge(self.retention()),
+        }
+        return Crew(self.records, stations, duties)
 
     def retention(self) -> Retention:
         """Return what purges this installation."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
@@ -35,13 +35,16 @@ Duty = Callable[[datetime], None]
 class Crew:
     """The stations of one process. Any number of crews on any number of hosts share the queues.
 
-    `duties` fall to one crew of the whole installation at a time.
+    `duties`, by the names that counters and faults give them, fall to one crew of the whole installation at a
+    time and are done in their order.
     """
 
-    def __init__(self, records: Records, stations: Sequence[Station], duties: Sequence[Duty] = ()) -> None:
+    def __init__(
+        self, records: Records, stations: Sequence[Station], duties: Mapping[str, Duty] | None = None
+    ) -> None:
         self.records = records
         self.stations = stations
-        self.duties = duties
+        self.duties = duties or {}
         self.trouble: dict[str, str] = {}
         self.worker_id = ""
         self.jumps = Jumps()
@@ -164,11 +167,10 @@ class Crew:
         except SQLAlchemyError as error:
             log.warning("work.records_down", error=str(getattr(error, "orig", error)))
             return
-        for duty in self.duties if leads else ():
-            self._do(duty)
+        for name, duty in self.duties.items() if leads else ():
+            self._do(f"{DUTY_PREFIX}{name}", duty)
 
-    def _do(self, duty: Duty) -> None:
-        name = f"{DUTY_PREFIX}{getattr(duty, '__qualname__', type(duty).__name__).strip('_')}"
+    def _do(self, name: str, duty: Duty) -> None:
         try:
             duty(datetime.now(UTC))
         except Exception as error:

@@ -240,7 +240,7 @@ def test_a_clock_that_jumps_lets_nothing_run_out_until_it_is_right_again(
 ) -> None:
     done: list[datetime] = []
     wall = [1_000_000.0]
-    crew = Crew(sqlite, [], [done.append])
+    crew = Crew(sqlite, [], {"notes": done.append})
     crew.jumps = Jumps(lambda: wall[0], lambda: 5.0)
     with crew.alive():
         crew.do_duties()
@@ -267,7 +267,7 @@ def test_a_clock_behind_the_audit_log_is_told(sqlite: Records) -> None:
         ahead = (datetime.now(UTC) + timedelta(hours=5, minutes=30)).isoformat()
         session.execute(Event.__table__.update().where(Event.id == event.id).values(at=ahead))  # type: ignore[attr-defined]
     assert kinds(standing(sqlite)) == {FaultKind.CLOCK}
-    crew = Crew(sqlite, [], [lambda at: pytest.fail("no duty by a clock in doubt")])
+    crew = Crew(sqlite, [], {"any": lambda at: pytest.fail("no duty by a clock in doubt")})
     with crew.alive():
         crew.do_duties()
         assert "5 giờ" in crew.trouble[FaultKind.CLOCK]
@@ -284,12 +284,12 @@ def test_a_duty_that_fails_in_any_way_stops_no_other_and_is_seen(sqlite: Records
     def second(at: datetime) -> None:
         done.append("second")
 
-    crew = Crew(sqlite, [], [first, second])
+    crew = Crew(sqlite, [], {"first": first, "second": second})
     with crew.alive():
         crew.do_duties()
         crew.beat()
         assert done == ["second"]
-        name = next(name for name in crew.counters if name.endswith("/failed"))
+        name = "duty/first/failed"
         assert crew.counters[name] == 1
         wrong = standing(sqlite).look()
         assert [fault.kind for fault in wrong] == [FaultKind.DUTY]

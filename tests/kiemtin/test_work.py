@@ -204,7 +204,8 @@ def test_a_crew_works_until_it_is_told_to_stop_and_leaves_nothing_in_hand(record
         wait_for(lambda: crew.trouble.get("index") == "không trả lời")
         crew.beat()
         with records.read() as session:
-            assert session.scalars(select(Worker)).one().trouble == {"index": "không trả lời"}
+            told = session.scalars(select(Worker)).one().trouble
+            assert told == {"index": "không trả lời", "search": "không trả lời"}
         engine.down = False
         wait_for(lambda: len(engine.kept) == 5 * len(HARMFUL) + 1)
         wait_for(lambda: not crew.trouble)
