@@ -236,7 +236,8 @@ def test_the_command_shows_a_page_at_once_or_says_why_not(house: House, tmp_path
     with site() as server:
         ask(house, 1, f"http://{HERE}:{server.port}/bai")
         assert "apt-get install chromium" in bare.run("capture", "1", expect=2)
-        said = program.run("capture", "1", "--picture", "a.png")
+        assert "--reason" in program.run("capture", "1", "--picture", "a.png", expect=2)
+        said = program.run("capture", "1", "--picture", "a.png", "--reason", "đối chiếu lời trích")
     assert "Đã chụp trang của bài 1" in said
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     assert count(house.records, Rendering) == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -19,6 +21,12 @@ def test_migrations_and_tables_agree(records: Records) -> None:
     with records.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, tables.Source.metadata) == []
+
+
+def test_whoever_opens_the_records_knows_all_their_tables(sqlite: Records) -> None:
+    known = "from store.records import Records; from store.base import Base; print(*Base.metadata.tables)"
+    said = subprocess.run([sys.executable, "-c", known], capture_output=True, text=True, check=True).stdout
+    assert set(said.split()) == set(inspect(sqlite.engine).get_table_names()) - {"alembic_version"}
 
 
 def test_migrating_twice_changes_nothing(records: Records) -> None:
