@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run train test test-engines fuzz lint types bench docs clean lock sbom licences screenshot record
-.PHONY: demo-report demo-bundle
+.PHONY: demo-report demo-bundle audit
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ sbom: $(VENV)/dev.stamp ## write what the run path is made of as CycloneDX 1.6 (
 
 licences: $(VENV)/dev.stamp ## write the licences of the run path into docs/licences.md
 	@$(BIN)/python docs/supply.py licences
+
+audit: $(VENV)/run.stamp ## look for known weaknesses of what is pinned (ADVISORIES=all.zip: without a network)
+	@$(BIN)/python docs/audit.py $(ADVISORIES)
 
 clean: ## remove what was built; var/ with its data stays
 	rm -rf $(VENV) build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -138,10 +138,26 @@ def name_outside(session: Session, by: Person, login: str, issuer: str, name: st
     audit.append(session, by.actor, "user.outside", f"user:{user.id}", given=bool(name))
 
 
-def change_password(session: Session, user: User, current: str, new: str) -> None:
-    """Replace a user's password; raises `SignInFailed` for a wrong current one, `WeakPassword`."""
-    if not passwords.matches(user.password_hash, current):
+def prove(records: Records, user: User, password: str, at: datetime) -> None:
+    """Ask somebody who is signed in for their password; raises `SignInFailed`, `throttle.TooManyTries`.
+
+    A failure is counted and left in the audit log although an error is raised.
+    """
+    meters = throttle.of_change(user.id)
+    with records.write() as session:
+        throttle.pay(session, meters, at)
+    right = passwords.matches(user.password_hash, password)
+    with records.write() as session:
+        if right:
+            throttle.pay_back(session, meters)
+        else:
+            audit.append(session, f"user:{user.id}", "password.refused", f"user:{user.id}")
+    if not right:
         raise SignInFailed()
+
+
+def change_password(session: Session, user: User, current: str, new: str) -> None:
+    """Replace a user's password, which they have proved (`prove`); raises `WeakPassword`."""
     passwords.require_strong(user.login, current, new)
     user.password_hash = passwords.kept(new)
     user.must_change = False

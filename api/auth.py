@@ -200,17 +200,18 @@ def renew(
     _set_session(request, response, sessions.renew(session, who.token_sha256, how))
 
 
-def change_password(
-    request: Request, response: Response, session: Session, who: SignedIn, current: str, new: str
-) -> None:
+def change_password(request: Request, response: Response, who: SignedIn, current: str, new: str) -> None:
     """Change one's password; only this browser stays signed in and known.
 
-    Raises what `accounts.change_password` raises.
+    Raises what `accounts.prove` and `accounts.change_password` raise.
     """
-    user = session.merge(who.user)
-    accounts.change_password(session, user, current, new)
-    renew(request, response, session, who)
-    remember(request, response, session, user)
+    desk = desk_of(request)
+    accounts.prove(desk.records, who.user, current, desk.clock())
+    with desk.records.write() as session:
+        user = session.merge(who.user)
+        accounts.change_password(session, user, current, new)
+        renew(request, response, session, who)
+        remember(request, response, session, user)
 
 
 def remember(request: Request, response: Response, session: Session, user: User) -> None:

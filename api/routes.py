@@ -98,8 +98,7 @@ def change_password(
     who: Annotated[SignedIn, Depends(auth.signed_in_or_changing)],
 ) -> None:
     """Change one's password. The session gets a new token and `csrf`, all others end."""
-    with desk_of(request).records.write() as session:
-        auth.change_password(request, response, session, who, given.current, given.new)
+    auth.change_password(request, response, who, given.current, given.new)
 
 
 @router.get("/lanes")

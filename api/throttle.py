@@ -47,6 +47,7 @@ FOR_LOGIN = Limit(100, timedelta(hours=1))
 # Three of a million codes are right at a time: at this pace the odds are even after 16 months of tries, each
 # of them in the audit log, by somebody who has the password.
 OF_CODES = Limit(5, timedelta(minutes=15))
+OF_CHANGES = Limit(5, timedelta(minutes=15))
 _LONGEST = timedelta(hours=1)
 
 
@@ -73,6 +74,11 @@ def of_password(login: str, address: str, device: str | None) -> list[Meter]:
 def of_code(user_id: int) -> list[Meter]:
     """Return what counts a try of a second factor: whoever gets there knows the password already."""
     return [_meter(OF_CODES, "code", str(user_id))]
+
+
+def of_change(user_id: int) -> list[Meter]:
+    """Return what counts a try of the current password by who is signed in: it may be their open browser."""
+    return [_meter(OF_CHANGES, "change", str(user_id))]
 
 
 def pay(session: Session, meters: Sequence[Meter], at: datetime) -> bool:

@@ -113,7 +113,8 @@ def training_scores(folder: Path) -> Floats | None:
 # ── words ───────────────────────────────────────────────────────────────────
 
 # With a letter in it: what is all digits is no word.
-_WORD = re.compile(r"\w*[^\W\d_]\w*")
+# One search starts per run of word characters: a text of digits alone is gone through once.
+_WORD = re.compile(r"(?<!\w)[\d_]*+[^\W\d_]\w*")
 _TAG = re.compile(r"<[A-Z]+>|\bhttps?://\S+")
 
 

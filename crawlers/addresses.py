@@ -15,12 +15,14 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# All that IPv6 gives to the Internet (RFC 4291, 2.4). What lies outside leads nowhere, or inside by forms
+# that Python takes for global: `::127.0.0.1`, `::ffff:0:127.0.0.1`, site-local `fec0::1`.
+_GLOBAL = ipaddress.ip_network("2000::/3")
 # By the registries of special addresses not global, which not every Python in use knows.
 _ALSO_PRIVATE: tuple[Network, ...] = (
     ipaddress.ip_network("192.0.0.0/24"),
-    ipaddress.ip_network("64:ff9b:1::/48"),
+    ipaddress.ip_network("192.88.99.0/24"),
     ipaddress.ip_network("3fff::/20"),
-    ipaddress.ip_network("5f00::/16"),
 )
 
 
@@ -56,6 +58,8 @@ def is_public(address: Address) -> bool:
             return False
         if address.ipv4_mapped is not None:
             return True
+        if address not in _GLOBAL and address not in _NAT64:
+            return False
     special = address.is_multicast or any(address in network for network in _ALSO_PRIVATE)
     return address.is_global and not special
 

@@ -14,7 +14,7 @@ PAGE = (ROOT / "docs" / "security.md").read_text()
 NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 THREATS = (
     "Crawled content as hostile input", "Insider reviewer", "Stolen laptop", "Compromised source",
-    "Malicious import file", "Abused referral path", "Stolen token or session", "Operator mistakes",
+    "Malicious import file", "Abused referral path", "Stolen token or session", "Operator mistakes", "Supply chain",
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import models
 from classifier.policy import parse
 from classifier.policy_edit import next_version, yaml_text
 
-_CLAIM = re.compile(r"^(\s+claim:\s*)(?:\{[^}\n]*\}|[\d.]+)", re.MULTILINE)
+_CLAIM = re.compile(r"^([^\S\n]+claim:\s*)(?:\{[^}\n]*\}|[\d.]+)", re.MULTILINE)
 _VERSION = re.compile(r"^version:.*$", re.MULTILINE)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,6 +17,15 @@ from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
 MAX_LINE = 4_000_000
+# Of a workbook: bytes of all parts unpacked, elements of a part that is held whole, columns of a row.
+MOST_UNPACKED = 300_000_000
+MOST_ELEMENTS = 6_000_000
+MOST_COLUMNS = 1_000
+# What its readers raise of a file that is none, is torn, or lies.
+_NO_WORKBOOK = (
+    InvalidFileException, zipfile.BadZipFile, zlib.error, SyntaxError, LookupError, ValueError, TypeError,
+    AttributeError, ArithmeticError, OSError, EOFError, RuntimeError,
+)  # fmt: skip
 
 
 class FileUnreadable(Exception):
@@ -138,22 +148,53 @@ def _dialect(sample: str) -> type[csv.Dialect]:
 
 def _xlsx(path: Path) -> Iterator[Row]:
     try:
+        _require_bounded(path)
         book = load_workbook(path, read_only=True, data_only=True)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        raise FileUnreadable(f"{path.name}: không phải tệp XLSX đọc được ({error}).") from error
-    try:
-        header: list[str] | None = None
-        number = 0
-        for cells in book.worksheets[0].iter_rows(values_only=True):
-            if all(cell is None or str(cell).strip() == "" for cell in cells):
-                continue
-            if header is None:
-                header = ["" if cell is None else str(cell).strip() for cell in cells]
-                continue
-            number += 1
-            yield _table_row(number, header, cells)
-    finally:
-        book.close()
+        try:
+            yield from _sheet(path, book.worksheets[0])
+        finally:
+            book.close()
+    except _NO_WORKBOOK as error:
+        raise FileUnreadable(f"{path.name}: không phải tệp XLSX đọc được ({str(error)[:200]}).") from error
+
+
+def _require_bounded(path: Path) -> None:
+    """Raise `FileUnreadable` for a workbook that would swell beyond memory: its sizes, and its shared texts.
+
+    A part gives no more bytes than it says, so that the sizes can be believed.
+    """
+    with zipfile.ZipFile(path) as whole:
+        size = sum(part.file_size for part in whole.infolist())
+        if size > MOST_UNPACKED:
+            raise FileUnreadable(
+                f"{path.name}: giải nén ra {size:,} byte, quá {MOST_UNPACKED:,}. Hãy lưu thành CSV."
+            )
+        for part in whole.infolist():
+            # All but sheets is held in memory whole, each element many times as large as in the file.
+            if not part.filename.startswith("xl/worksheets/"):
+                with whole.open(part) as file:
+                    elements = sum(chunk.count(b"<") for chunk in iter(lambda: file.read(1 << 20), b""))
+                if elements > MOST_ELEMENTS:
+                    raise FileUnreadable(
+                        f"{path.name}: {part.filename} có quá nhiều phần tử. Hãy lưu thành CSV."
+                    )
+
+
+def _sheet(path: Path, sheet: Any) -> Iterator[Row]:
+    # What a file says of its size is not believed: it would fill each row up to the last column there is.
+    sheet.reset_dimensions()
+    header: list[str] | None = None
+    number = 0
+    for cells in sheet.iter_rows(values_only=True):
+        if len(cells) > MOST_COLUMNS:
+            raise FileUnreadable(f"{path.name}: bảng rộng quá {MOST_COLUMNS:,} cột.")
+        if all(cell is None or str(cell).strip() == "" for cell in cells):
+            continue
+        if header is None:
+            header = ["" if cell is None else str(cell).strip() for cell in cells]
+            continue
+        number += 1
+        yield _table_row(number, header, cells)
 
 
 def _table_row(number: int, header: list[str], cells: Any) -> Row:

@@ -53,8 +53,13 @@ _NEXT = path(
     "[@href and not(@data-page='0')]/@href"
 )
 # vBulletin shows a thread at the address of any of its messages too, which does not name the thread.
-_NAMELESS = re.compile(r"/showthread\.php\?(?![0-9])(?!.*\bt=[0-9])")
+_NAMED = re.compile(r"[0-9]|.*\bt=[0-9]")
 _ITSELF = path("//link[@rel='canonical']/@href | //a[@rel='next' or @rel='prev']/@href")
+
+
+def _is_nameless(url: str) -> bool:
+    _, script, asked = url.rpartition("/showthread.php?")
+    return bool(script) and _NAMED.match(asked) is None
 
 
 def _following(root: html.HtmlElement, url: str) -> str | None:
@@ -67,8 +72,8 @@ _TITLE = path("//title/text()")
 
 def _page(root: html.HtmlElement, raw: Raw, dialect: Dialect) -> _Page:
     url = raw.url
-    if _NAMELESS.search(url):
-        url = next((link for link in _local(_ITSELF(root), url) if not _NAMELESS.search(link)), url)
+    if _is_nameless(url):
+        url = next((link for link in _local(_ITSELF(root), url) if not _is_nameless(link)), url)
     title = _line(dialect.title(root)) or _line(_TITLE(root))
     return _Page(raw, dialect, dialect.first_page(url), title, _line(dialect.section(root)))
 

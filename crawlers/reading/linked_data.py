@@ -29,8 +29,8 @@ _PAIR = re.compile(
     r'"(@type|headline|description|datePublished|dateModified|articleSection|commentCount)"'
     r'\s*:\s*"((?:[^"\\]|\\.){1,2000})"\s*[,}\r\n]'
 )
-_AUTHOR = re.compile(r'"author"\s*:\s*\[?\s*\{[^{}\[\]]{0,300}?"name"\s*:\s*"([^"\\]{1,200})"')
-_AUTHOR_TYPE = re.compile(r'"author"\s*:\s*\[?\s*\{[^{}\[\]]{0,300}?"@type"\s*:\s*"([A-Za-z]{1,40})"')
+_AUTHOR = re.compile(r'"author"\s*+:\s*+\[?\s*+\{[^{}\[\]]{0,300}?"name"\s*:\s*"([^"\\]{1,200})"')
+_AUTHOR_TYPE = re.compile(r'"author"\s*+:\s*+\[?\s*+\{[^{}\[\]]{0,300}?"@type"\s*:\s*"([A-Za-z]{1,40})"')
 
 Node = dict[str, Any]
 

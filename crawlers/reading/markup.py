@@ -70,7 +70,7 @@ def visible(element: html.HtmlElement) -> str:
         else:
             parts.append("\n" if block or node.tag == "br" else "")
             parts.append(_flat(node.tail or "") if node is not element else "")
-    return re.sub(r"[ \t]*\n\s*", "\n", "".join(parts)).strip()
+    return "\n".join(filter(None, map(str.strip, "".join(parts).split("\n"))))
 
 
 _LINKING = xpath("//*[@href or @src]")

@@ -108,8 +108,7 @@ def change_password(
     error = say(request, "Hai lần nhập mật khẩu mới không giống nhau.") if new != again else ""
     if not error:
         try:
-            with desk_of(request).records.write() as session:
-                auth.change_password(request, answer, session, who, current, new)
+            auth.change_password(request, answer, who, current, new)
         except ReviewError as refused:
             error = say(request, refused.template, **refused.values)
     return page(request, "password.html", who, status=422, error=error) if error else answer

@@ -31,6 +31,28 @@ def test_a_hash_of_older_parameters_is_made_anew_at_sign_in(
     assert passwords.matches(stored(front), PASSWORD)
 
 
+@pytest.mark.parametrize("way", ["api", "page"])
+def test_an_open_browser_is_no_place_to_guess_the_password(front: Front, way: str) -> None:
+    browser = front.signed_in()
+
+    def tried(current: str) -> int:
+        given = {"current": current, "new": "một câu khác hẳn"}
+        if way == "api":
+            return browser.post("/api/v1/me/password", given).status_code
+        return browser.form("/password", **given, again=given["new"]).status_code
+
+    wrong, spent, done = (401, 429, 204) if way == "api" else (422, 422, 303)
+    assert [tried(f"sai {number}") for number in range(5)] == [wrong] * 5
+    before = stored(front)
+    # Another session of the same person has no tries of its own, and the right word comes too late.
+    assert tried(PASSWORD) == spent
+    assert stored(front) == before
+    assert front.events().count("password.refused") == 5
+    front.clock.later(minutes=16)
+    assert tried(PASSWORD) == done
+    assert stored(front) != before
+
+
 def stored(front: Front) -> str:
     with front.desk.records.read() as session:
         return accounts.get(session, "reviewer").password_hash

@@ -235,12 +235,19 @@ def test_a_host_that_is_down_rests(records: Records, tmp_path: Path) -> None:
         assert crawl(tmp_path, entries)["host/resting"] == 1
 
 
+# This machine, written as a name that a resolver, but no reader of addresses, takes for it.
+HIDDEN = (
+    "127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "017700000001", "0177.0.0.1", "0x7f.0.0.1",
+    "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]",
+)  # fmt: skip
+
+
 def test_private_addresses_are_not_asked_unless_they_are_opened(
     records: Records, unruly: tuple[type[Unruly], list[dict[str, object]]], tmp_path: Path
 ) -> None:
     handler, entries = unruly
     port = str(entries[0]["url"]).split(":")[2].split("/")[0]
-    for number, host in enumerate(("127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001")):
+    for number, host in enumerate(HIDDEN):
         entry = {**entries[0], "name": f"Thử {number}", "url": f"http://{host}:{port}/rss.xml"}
         assert crawl(tmp_path, [entry], opened="10.0.0.0/8")["host/private"] == 1, host
     assert not handler.asked

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -21,7 +26,7 @@ from store.records import Records
 from store.tables import Capture, Post, Rejection, Run
 from store.vocabulary import PostKind, RunState, SourceKind
 from store.work_tables import Task
-from tests.conftest import shared
+from tests.conftest import ROOT, shared
 
 KEYS = Keys(bytes(32))
 
@@ -233,3 +238,79 @@ def test_all_real_posts_land(sqlite: Records, tmp_path: Path) -> None:
     assert number(sqlite, Rejection) + landed == 5216 + 1848
     with sqlite.read() as session:
         assert set(session.scalars(select(Run.state))) == {RunState.DONE}
+
+
+def workbook(path: Path, changed: Callable[[str, bytes], Iterable[bytes]]) -> Path:
+    """Write a workbook of one good row whose parts are what `changed` makes of their name and bytes."""
+    book, made = Workbook(), BytesIO()
+    for line in (("text",), ("bài",)):
+        book.active.append(line)  # type: ignore[union-attr]
+    book.save(made)
+    with (
+        zipfile.ZipFile(made) as old,
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as new,
+    ):
+        for part in old.infolist():
+            with new.open(part.filename, "w") as file:
+                for chunk in changed(part.filename, old.read(part)):
+                    file.write(chunk)
+    return path
+
+
+def of_sheet(change: Callable[[bytes], Iterable[bytes]]) -> Callable[[str, bytes], Iterable[bytes]]:
+    return lambda name, body: change(body) if name == "xl/worksheets/sheet1.xml" else [body]
+
+
+def to_end(*chunks: bytes) -> Callable[[str, bytes], Iterable[bytes]]:
+    """Put chunks behind the last row of the sheet."""
+    return of_sheet(lambda body: (part for part in (body[: body.index(b"</sheetData>")], *chunks)))
+
+
+LAUGHS = "<!DOCTYPE x [<!ENTITY a0 'aaaaaaaaaa'>" + "".join(
+    f"<!ENTITY a{number} '{f'&a{number - 1};' * 10}'>" for number in range(1, 10)
+)
+SHEETS: dict[str, Callable[[str, bytes], Iterable[bytes]]] = {
+    "swells": to_end(*[b" " * 10_000_000] * 31, b"</sheetData></worksheet>"),
+    "many elements in a part that is held whole": lambda name, body: (
+        [b"<sst>", *[b"<si/>" * 100_000] * 61, b"</sst>"] if name == "xl/styles.xml" else [body]
+    ),
+    "laughs in the book": lambda name, body: (
+        [f"{LAUGHS}]><workbook>&a9;</workbook>".encode()] if name == "xl/workbook.xml" else [body]
+    ),
+    "laughs in the sheet": of_sheet(lambda body: [f"{LAUGHS}]><worksheet>&a9;</worksheet>".encode()]),
+    "torn": of_sheet(lambda body: [body[:-60]]),
+    "empty": of_sheet(lambda body: []),
+    "a row that is no number": of_sheet(lambda body: [body.replace(b'<row r="2"', b'<row r="hai"')]),
+    "the last column": to_end(b'<row r="3"><c r="XFD3"><v>1</v></c></row></sheetData></worksheet>'),
+}
+
+
+@pytest.mark.parametrize("kind", SHEETS)
+def test_a_hostile_workbook_is_a_clear_error_in_little_memory(
+    sqlite: Records, tmp_path: Path, kind: str
+) -> None:
+    path = workbook(tmp_path / "a.xlsx", SHEETS[kind])
+    # In a process of its own, which may not take more: what swells would end it.
+    script = (
+        "import resource, sys; from pathlib import Path; from crawlers.imports import rows\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
+        "try: print(list(rows.read(Path(sys.argv[1]))))\n"
+        "except rows.FileUnreadable as error: print('refused:', error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.stdout.startswith("refused: a.xlsx: "), (done.stdout[-300:], done.stderr[-300:])
+    with pytest.raises(FileUnreadable):
+        run(sqlite, tmp_path, plan(path))
+    assert number(sqlite, Post) == 0
+
+
+def test_a_row_far_down_costs_no_rows_in_between_and_no_claimed_size_is_believed(tmp_path: Path) -> None:
+    def far(body: bytes) -> Iterable[bytes]:
+        body = body.replace(b'ref="A1:A2"', b'ref="A1:XFD1048576"')
+        assert b"XFD1048576" in body
+        return [body.replace(b'<row r="2"', b'<row r="1048576"').replace(b'r="A2"', b'r="A1048576"')]
+
+    (row,) = read(workbook(tmp_path / "a.xlsx", of_sheet(far)))
+    assert (row.number, row.values) == (1, {"text": "bài"})

@@ -313,6 +313,10 @@ PRIVATE = (
     "http://2130706433:{port}/",
     "http://0x7f.1:{port}/",
     "http://[::ffff:127.0.0.1]:{port}/",
+    "http://0177.0.0.1:{port}/",
+    "http://017700000001:{port}/",
+    "http://[::1]:{port}/",
+    "http://[::127.0.0.1]:{port}/",
     "https://10.0.0.7/",
     "https://169.254.169.254/latest/meta-data/",
 )
