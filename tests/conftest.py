@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 
@@ -22,6 +23,10 @@ from tests.databases import drop, postgres_like, sqlite_at
 
 # Tables are as wide in every test: the console reads this once, when it is first imported.
 os.environ["COLUMNS"] = "220"
+
+# How quick the machine is at the moment says nothing of a property.
+settings.register_profile("kiemtin", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kiemtin")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("KIEMTIN_TEST_SHARED", ROOT.parent / "shared"))
