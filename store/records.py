@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from threading import Lock
 from typing import Any
 from urllib.parse import quote
@@ -15,23 +17,14 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from store import (
-    bundle_tables,  # noqa: F401
-    case_tables,  # noqa: F401
-    claim_tables,  # noqa: F401
-    complaint_tables,  # noqa: F401
-    delivery_tables,  # noqa: F401
-    outbox,
-    people_tables,  # noqa: F401
-    place_tables,  # noqa: F401 whoever opens the records knows all their tables
-    policy_tables,  # noqa: F401
-    quality_tables,  # noqa: F401
-    queue_tables,  # noqa: F401
-    report_tables,  # noqa: F401
-    retention_tables,  # noqa: F401
-    second_review_tables,  # noqa: F401
-    token_tables,  # noqa: F401
-)
+import store
+from store import outbox
+
+# Whoever opens the records knows all their tables, however little else of the program was imported: a copy of
+# the records without one of them would miss its rows.
+for _module in iter_modules(store.__path__):
+    if _module.name.endswith("_tables"):
+        import_module(f"store.{_module.name}")
 
 # WAL lets readers read while one writer writes; FULL makes a commit survive a power cut (sqlite.org/pragma).
 _KEEPING = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")

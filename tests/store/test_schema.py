@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -13,12 +16,23 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from store import tables
 from store.migrate import migrate, require_current
 from store.records import Records, RecordsError
+from tests.conftest import ROOT
 
 
 def test_migrations_and_tables_agree(records: Records) -> None:
     with records.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, tables.Source.metadata) == []
+
+
+def test_whoever_opens_the_records_alone_knows_all_their_tables(sqlite: Records) -> None:
+    """A backup is made by a process that imports little else."""
+    asked = "import store.records, store.base; print(*store.base.Base.metadata.tables)"
+    done = subprocess.run(
+        [sys.executable, "-c", asked], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert set(done.stdout.split()) == set(inspect(sqlite.engine).get_table_names()) - {"alembic_version"}
 
 
 def test_migrating_twice_changes_nothing(records: Records) -> None:
