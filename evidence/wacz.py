@@ -23,7 +23,7 @@ from evidence import container
 from evidence.canonical import line, pretty
 from evidence.mask import Mask, NotMasked
 from evidence.surt import surt
-from evidence.warc import record_of
+from store.warc import record_of
 
 VERSION = "1.1.1"
 _TEXTS = ("text/", "application/json", "application/javascript", "application/xml", "image/svg")
@@ -62,7 +62,7 @@ class Wacz:
         Returns what became of it: `whole` (byte for byte), `masked`, or why it was left out: `image`,
         `unmaskable`.
         """
-        record = record_of(member)
+        record = record_of(io.BytesIO(member))
         kind = _media_type(record)
         if not self.images and kind.startswith(("image/", "video/", "audio/")) and "svg" not in kind:
             return "image"

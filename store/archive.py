@@ -17,7 +17,6 @@ from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
 import structlog
-from warcio.archiveiterator import ArchiveIterator
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
@@ -32,6 +31,7 @@ from store.archived import (
     Torn,
 )
 from store.disk import sound_length, sync
+from store.warc import record_of
 
 if TYPE_CHECKING:
     from store.remote import Remote
@@ -171,11 +171,11 @@ class Archive:
         with self._open_to_read(warc) as file:
             file.seek(offset)
             try:
-                record = next(iter(ArchiveIterator(file, check_digests="raise")))
+                record = record_of(file, check="raise")
                 body = record.content_stream().read()
             except ArchiveError:
                 raise
-            except StopIteration as error:
+            except EOFError as error:
                 raise ArchiveError(f"{warc}: không có bản chụp ở vị trí {offset}") from error
             except Exception as error:  # the reader raises whatever gzip and its parser meet
                 raise ArchiveError(f"{warc}: bản chụp ở vị trí {offset} hỏng: {error}") from error
