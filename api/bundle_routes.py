@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
 from api import bundles as room
+from api import redaction
 from api.auth import Who, desk_of
 from api.bundle_work import shelf_of, works_of
 from store.bundle_tables import BundleStamp
@@ -54,7 +55,7 @@ class BundleAnswer(BaseModel):
 
 
 class MarkGiven(BaseModel):
-    text: str = Field(max_length=room.MOST_LETTERS)
+    text: str = Field(max_length=redaction.MOST_LETTERS)
     kind: str = "other"
     keep: bool = False
     why: str = ""
@@ -64,8 +65,8 @@ class Masking(BaseModel):
     """What is to be masked; `evidence` is the hash that `GET …/masking` gave."""
 
     evidence: str
-    marks: list[MarkGiven] = Field(max_length=room.MOST_MARKS)
-    boxes: list[list[float]] = Field(default=[], max_length=room.MOST_BOXES)
+    marks: list[MarkGiven] = Field(max_length=redaction.MOST_MARKS)
+    boxes: list[list[float]] = Field(default=[], max_length=redaction.MOST_BOXES)
     images: bool = False
     original_reason: str = ""
 
@@ -122,7 +123,7 @@ def masking(request: Request, who: Who, referral_id: int, reason: str = "") -> M
     """
     desk = desk_of(request)
     with desk.records.write() as session:
-        found = room.to_mask(session, desk.archive, who.person, referral_id, reason=reason)
+        found = redaction.to_mask(session, desk.archive, who.person, referral_id, reason=reason)
     latest = found.confirmed
     said = {"marks": latest.marks, "boxes": latest.boxes, "images": latest.images} if latest else None
     return MaskingAnswer(
@@ -136,9 +137,9 @@ def mask(request: Request, who: Who, referral_id: int, given: Masking) -> None:
     """Confirm what is masked; what is kept open needs a reason."""
     desk = desk_of(request)
     marks = [mark.model_dump() for mark in given.marks]
-    wish = room.Wish(given.evidence, marks, given.boxes, given.images, given.original_reason)
+    wish = redaction.Wish(given.evidence, marks, given.boxes, given.images, given.original_reason)
     with desk.records.write() as session:
-        room.confirm(session, who.person, referral_id, wish, desk.clock())
+        redaction.confirm(session, who.person, referral_id, wish, desk.clock())
 
 
 @router.get("/{referral_id}/picture", response_class=Response)
@@ -146,7 +147,7 @@ def picture(request: Request, who: Who, referral_id: int, reason: str = "") -> R
     """Give the picture of the page, unmasked; an event says who saw it and why, as for what is masked."""
     desk = desk_of(request)
     with desk.records.write() as session:
-        shown = room.picture(session, desk.archive, who.person, referral_id, reason)
+        shown = redaction.picture(session, desk.archive, who.person, referral_id, reason)
     return Response(shown, media_type="image/png")
 
 

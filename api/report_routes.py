@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -29,9 +30,13 @@ Weeks = Annotated[int, Query(ge=4, le=trending.MOST_WEEKS)]
 
 
 class Table(Response):
-    """A table as CSV, in UTF-8."""
+    """A table as CSV, in UTF-8, for a browser to keep as `NAME.csv`."""
 
     media_type = "text/csv"
+
+    def __init__(self, text: str, name: str, headers: Mapping[str, str] | None = None) -> None:
+        kept = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+        super().__init__(text, headers=kept | dict(headers or {}))
 
 
 class ReportAnswer(BaseModel):
@@ -138,7 +143,7 @@ def trends_csv(
     write = {"claims": trending.claims_csv, "bursts": trending.bursts_csv, "sources": trending.sources_csv}[
         part
     ]
-    return _csv(write(found), part)
+    return Table(write(found), part)
 
 
 @router.get("/trends/spread/{claim_id}")
@@ -153,7 +158,7 @@ def spread(request: Request, who: Who, claim_id: str) -> Spread:
 @router.get("/trends/spread/{claim_id}/csv", response_class=Table)
 def spread_csv(request: Request, who: Who, claim_id: str) -> Table:
     """Give the spread of one claim as CSV."""
-    return _csv(trending.spread_csv(spread(request, who, claim_id)), "spread")
+    return Table(trending.spread_csv(spread(request, who, claim_id)), "spread")
 
 
 @router.get("/reports")
@@ -241,7 +246,3 @@ def _texts(row: Correction) -> dict[str, Any]:
 
 def _names(session: Any, rows: Any) -> dict[str, str]:
     return views.names(session, {actor for row in rows for actor in (row.made_by, row.published_by) if actor})
-
-
-def _csv(text: str, name: str) -> Table:
-    return Table(text, headers={"Content-Disposition": f'attachment; filename="{name}.csv"'})

@@ -39,11 +39,12 @@ from classifier.claims.base import ClaimBase, Known
 from classifier.claims.evidence import Finder, read
 from classifier.claims.lexical import Lexical
 from classifier.claims.match import ClaimMatcher
-from classifier.claims.meaning import Kept, Meaning, Scale
+from classifier.claims.meaning import Meaning, Scale
 from classifier.claims.weights import load_weights
 from classifier.load import load
 from classifier.model import Model, Pieces
 from classifier.policy import load_policy
+from classifier.vectors import Kept
 from store.claim_facts import Facts
 from store.shares import wilson
 from store.text import fold, normalise

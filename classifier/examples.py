@@ -6,34 +6,26 @@ nearest of either kind show what the model should tell apart.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import structlog
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 import models
 from classifier.model import Model
+from classifier.vectors import Kept
 from store.text import normalise, words
-
-log = structlog.get_logger("kiemtin.examples")
 
 FILE = "examples.jsonl"
 SETS = ("functional_a", *(f"contrast_{name}" for name in "cdefgh"))
 NEAREST = 3
 _LONGEST = 4_000
-
-Vectors = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -74,7 +66,7 @@ class Examples:
         self.examples = list(examples)
         self._model = model
         texts = [example.text for example in self.examples]
-        self._meanings = _Kept(model, cache).vectors(texts) if has_encoder(model) and texts else None
+        self._meanings = Kept(model, cache, "examples").only(texts) if has_encoder(model) and texts else None
         if self._meanings is None and texts:
             # min_df 1: a word of one example is what tells it apart.
             self._counter = TfidfVectorizer(analyzer=_features, sublinear_tf=True, dtype=np.float32)
@@ -117,51 +109,6 @@ def _features(text: str) -> list[str]:
 def has_encoder(model: Model) -> bool:
     """Say whether a model places texts by meaning."""
     return bool(model.embed(["xin chào"]).shape[1])
-
-
-class _Kept:
-    """Vectors of texts, made once: kept in a file by the hash of their text."""
-
-    def __init__(self, model: Model, folder: Path | None) -> None:
-        self._model = model
-        name = re.sub(r"[^\w.-]+", "_", model.name)
-        self._file = folder / f"examples-{name}.npz" if folder else None
-
-    def vectors(self, texts: Sequence[str]) -> Vectors:
-        """Return unit vectors, (n, d). What is kept of other texts is dropped: none outlives its text."""
-        keys = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
-        known = self._read()
-        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
-        if missing:
-            made = self._model.embed(list(missing.values()))
-            known |= dict(zip(missing, made, strict=True))
-        if missing or len(known) > len(set(keys)):
-            self._write({key: known[key] for key in keys})
-        return np.stack([known[key] for key in keys])
-
-    def _read(self) -> dict[str, Any]:
-        if self._file is None or not self._file.exists():
-            return {}
-        try:
-            with np.load(self._file, allow_pickle=False) as stored:
-                return dict(zip(stored["keys"].tolist(), stored["vectors"], strict=True))
-        except (OSError, ValueError, KeyError):
-            return {}  # a torn file is made again
-
-    def _write(self, kept: dict[str, Any]) -> None:
-        if self._file is None:
-            return
-        part = self._file.with_name(f"{self._file.name}.part")
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as out:
-                np.savez(out, keys=np.array(list(kept)), vectors=np.stack(list(kept.values())))
-            part.replace(self._file)
-        except OSError as error:
-            # It only spares work: with a full disk the vectors are made again the next time.
-            log.warning("cache.unwritten", file=str(self._file), error=str(error))
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -170,11 +170,9 @@ def _blotted(value: str, secret: str) -> str:
 _UNSOUND = re.compile(rb"[^\t -~]")
 
 
-def _pairs(headers: object) -> tuple[tuple[str, str], ...]:
+def _pairs(headers: Mapping[bytes, Sequence[bytes]]) -> tuple[tuple[str, str], ...]:
     return tuple(
-        (name.decode("latin-1"), _sound(value))
-        for name, values in headers.items()  # type: ignore[attr-defined]
-        for value in values
+        (name.decode("latin-1"), _sound(value)) for name, values in headers.items() for value in values
     )
 
 

@@ -1,7 +1,8 @@
 """Records a terminal session of the demo as docs/assets/demo.cast (asciinema v2): `make record`.
 
 All that is in the recording happened: the commands run in a pseudo-terminal, in an installation of their own.
-Pauses longer than two seconds are shortened, and the text of a command comes at once, not letter by letter.
+Pauses longer than two seconds are shortened, the text of a command comes at once, not letter by letter, and
+one-time passwords are masked.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -27,6 +29,9 @@ LONGEST_PAUSE = 2.0
 # A progress bar draws itself ten times a second: fewer frames tell as much.
 FRAME = 0.25
 UNTIL = "Ctrl+C để dừng"
+# As `api.passwords.once` makes them.
+PASSWORD = re.compile(r"[a-z0-9]{5}(?:-[a-z0-9]{5}){3}")
+MASK = "-".join(["•" * 5] * 4)
 
 
 class Tape:
@@ -47,10 +52,16 @@ class Tape:
             self.events.append((self.now, text))
 
     def write(self, path: Path) -> None:
-        """Write the tape; `idle_time_limit` tells a player not to wait longer either."""
+        """Write the tape; `idle_time_limit` tells a player not to wait longer either.
+
+        Raises `SystemExit`, and writes nothing, when a one-time password came in pieces, so was not masked.
+        """
+        events = [(at, PASSWORD.sub(MASK, text)) for at, text in self.events]
+        if PASSWORD.search(re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", "".join(text for _, text in events))):
+            raise SystemExit("A one-time password was recorded in pieces: record again.")
         head = {"version": 2, "width": COLUMNS, "height": ROWS, "idle_time_limit": LONGEST_PAUSE,
                 "title": "Kiểm Tin: make run"}  # fmt: skip
-        lines = [head, *([round(at, 3), "o", text] for at, text in self.events)]
+        lines = [head, *([round(at, 3), "o", text] for at, text in events)]
         path.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in lines), "utf-8")
 
 

@@ -37,17 +37,11 @@ _CLASSIFIERS = {
     "License :: OSI Approved :: Apache Software License": "Apache-2.0",
     "License :: OSI Approved :: Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
     "License :: OSI Approved :: Zero-Clause BSD (0BSD)": "0BSD",
-    "License :: OSI Approved :: GNU Affero General Public License v3": "AGPL-3.0-only",
 }
 # Read from the library's own files, because its metadata says nothing that can be used.
 _READ = {
     "protobuf": "BSD-3-Clause",  # LICENSE; the metadata says "3-Clause BSD License"
     "pyphen": "GPL-2.0-or-later OR LGPL-2.1-or-later OR MPL-1.1",  # LICENSE: one of the three, by choice
-}
-# Outside the list and not yet replaced: each is told on the page; a test holds this to what is there.
-OUTSIDE = {
-    "surt": "AGPL-3.0: whoever lets others use the program over a network must offer them the whole source."
-    " It is imported by `evidence/wacz.py` alone, for the sort key of an archive's index.",
 }
 
 
@@ -119,12 +113,11 @@ def row(name: str, licence: str) -> str:
 
 def page(document: dict[str, Any]) -> str:
     """Return the page of licences."""
-    outside = "".join(f"- **{name}**: {why}\n" for name, why in sorted(OUTSIDE.items()))
     return (
         "# Licences of what Kiểm Tin runs on\n\n"
         "Written by `make licences` from the metadata of the libraries that an installation with the extras"
         f" {', '.join(EXTRAS)} needs.\n`make sbom` writes the same as CycloneDX, with versions."
-        f" [How they are pinned and checked](supply.md).\n\nOutside the allow list:\n\n{outside}\n"
+        " [How they are pinned and checked](supply.md).\n\n"
         "| library | licence |\n|---|---|\n"
         + "".join(row(*one) for one in sorted(licences(document).items()))
     )

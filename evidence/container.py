@@ -12,7 +12,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -156,9 +156,9 @@ def _local(part: Part) -> bytes:
     return _LOCAL.pack(*head) + name
 
 
-def _directory(parts: Iterable[Part], at: int) -> bytes:
-    entries, number = bytearray(), 0
-    for number, part in enumerate(parts, 1):  # noqa: B007 the last number is their count
+def _directory(parts: Sequence[Part], at: int) -> bytes:
+    entries, number = bytearray(), len(parts)
+    for part in parts:
         name = part.name.encode()
         entries += _CENTRAL.pack(
             b"PK\x01\x02", _UNIX, 20, _flags(name), 0, _TIME, _DATE, part.crc, part.size, part.size,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,9 @@ from evidence.mask import Mask, NotMasked
 from evidence.recorded import extraction
 from evidence.versions import product
 from evidence.wacz import Page, Wacz
-from evidence.warc import record_of, sha256_of
 from store.archive import Archive
 from store.inert import inert
+from store.warc import record_of, sha256_of
 
 NAME = "pages.wacz"
 _PAGES = ("text/html", "application/xhtml")
@@ -91,7 +92,7 @@ class Pages:
         }  # fmt: skip
         if not one.http:
             return {**said, "included": "no", "why": "imported file: it holds what others wrote"}
-        record = record_of(member)
+        record = record_of(BytesIO(member))
         said |= {"record_sha256": hashlib.sha256(member).hexdigest(), **_clock(record, one.at)}
         if one.role in {"version", "page"}:
             _require_sound(record, one)

@@ -13,9 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import surt
 from w3lib.encoding import html_to_unicode
 from warcio.recordloader import ArcWarcRecord
 from warcio.statusandheaders import StatusAndHeaders
@@ -24,7 +22,8 @@ from warcio.warcwriter import WARCWriter
 from evidence import container
 from evidence.canonical import line, pretty
 from evidence.mask import Mask, NotMasked
-from evidence.warc import record_of
+from evidence.surt import surt
+from store.warc import record_of
 
 VERSION = "1.1.1"
 _TEXTS = ("text/", "application/json", "application/javascript", "application/xml", "image/svg")
@@ -63,7 +62,7 @@ class Wacz:
         Returns what became of it: `whole` (byte for byte), `masked`, or why it was left out: `image`,
         `unmaskable`.
         """
-        record = record_of(member)
+        record = record_of(io.BytesIO(member))
         kind = _media_type(record)
         if not self.images and kind.startswith(("image/", "video/", "audio/")) and "svg" not in kind:
             return "image"
@@ -162,11 +161,7 @@ def _index_line(record: ArcWarcRecord, offset: int, length: int) -> str:
         "filename": "data.warc.gz",
     }
     moment = "".join(letter for letter in headers.get_header("WARC-Date") if letter.isdigit())[:14]
-    return f"{_key(url)} {moment} {json.dumps(said, ensure_ascii=False)}\n"
-
-
-def _key(url: str) -> str:
-    return str(surt.surt(url)) if urlsplit(url).scheme in {"http", "https"} else url.replace(" ", "%20")
+    return f"{surt(url)} {moment} {json.dumps(said, ensure_ascii=False)}\n"
 
 
 def _pages(pages: Iterable[Page]) -> Iterable[bytes]:

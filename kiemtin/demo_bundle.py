@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from api import accounts, bundles
+from api import accounts, bundles, redaction
 from crawlers import sample_site
 from crawlers import sources as source_list
 from crawlers.crawl import crawl
@@ -163,7 +163,7 @@ def _refer(house: House, hoa: Person, case_id: int) -> int:
 def _mask(house: House, who: Person, number: int) -> None:
     """Mask all that is proposed but accounts and phones in the post itself: they are how the money goes."""
     with house.records.write() as session:
-        seen = bundles.to_mask(session, house.archive(), who, number)
+        seen = redaction.to_mask(session, house.archive(), who, number)
         marks = [
             {
                 "text": one.text,
@@ -173,10 +173,10 @@ def _mask(house: House, who: Person, number: int) -> None:
             }
             for one in seen.proposals
         ]
-        wish = bundles.Wish(
+        wish = redaction.Wish(
             seen.referral.evidence_sha256, marks, [], True, "Bản mẫu, để thấy phần niêm phong"
         )
-        bundles.confirm(session, who, number, wish, _now())
+        redaction.confirm(session, who, number, wish, _now())
 
 
 def _account(house: House, login: str, name: str, role: Role) -> Person:

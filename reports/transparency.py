@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from io import StringIO
+from typing import Any
 
 from pydantic import BaseModel
 from sqlalchemy import distinct, func, select
@@ -91,8 +92,8 @@ def build(session: Session, quarter: Period, at: datetime) -> Transparency:
     )  # fmt: skip
 
 
-def _by(rows: object) -> dict[str, int]:
-    return {str(row[0]): int(row[1]) for row in rows}  # type: ignore[attr-defined]
+def _by(rows: Iterable[Sequence[Any]]) -> dict[str, int]:
+    return {str(row[0]): int(row[1]) for row in rows}
 
 
 def _told(counts: dict[str, int], total: int | None = None) -> list[Line]:

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
-from urllib.parse import quote, urlsplit
-from uuid import uuid4
 
 import structlog
-from warcio.archiveiterator import ArchiveIterator
-from warcio.statusandheaders import StatusAndHeaders
-from warcio.warcwriter import WARCWriter
 
 from store.archived import (
     ArchiveAbsent,
@@ -32,6 +24,7 @@ from store.archived import (
     Torn,
 )
 from store.disk import sound_length, sync
+from store.warc import Piece, pieces_of, record_of, write
 
 if TYPE_CHECKING:
     from store.remote import Remote
@@ -43,21 +36,6 @@ ROTATE_AT = 1 << 30
 ROTATE_AFTER = timedelta(days=1)
 _SEALED = ".warc.gz"
 _OPEN = ".open"
-_IN_PATHS = "/?&=%:@!$'()*+,;~-._"
-_CHUNK = 1 << 20
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """A record to be written."""
-
-    kind: str
-    url: str
-    at: datetime
-    body: BinaryIO
-    http: StatusAndHeaders | None
-    media_type: str | None = None
-    extra: Mapping[str, str] = field(default_factory=dict)
 
 
 class Archive:
@@ -136,46 +114,22 @@ class Archive:
         Returns where the last answer lies. The bodies are kept as they were sent, compressed or not; one
         that is the `same` as before is not kept twice: its record refers to the original.
         """
-        pieces: list[_Piece] = []
-        for one in chain:
-            answer = f"<urn:uuid:{uuid4()}>"
-            parts = urlsplit(one.url)
-            path = quote(parts._replace(scheme="", netloc="", fragment="").geturl() or "/", safe=_IN_PATHS)
-            asked = _lines([("Host", parts.netloc), *one.request_headers])
-            line = f"{one.method} {path} HTTP/1.1"
-            pieces.append(
-                _Piece(
-                    "request", one.url, one.at, BytesIO(),
-                    StatusAndHeaders(line, asked, is_http_request=True),
-                    extra={"WARC-Concurrent-To": answer},
-                )
-            )  # fmt: skip
-            extra = {"WARC-Record-ID": answer} | ({"WARC-IP-Address": one.ip} if one.ip else {})
-            again = same if one is chain[-1] else None
-            pieces.append(
-                _Piece(
-                    "revisit" if again else "response", one.url, one.at,
-                    BytesIO(b"" if again else one.body),
-                    StatusAndHeaders(str(one.status), _as_sent(one), "HTTP/1.1"),
-                    "application/http; msgtype=response", extra | (_refers(again) if again else {}),
-                )
-            )  # fmt: skip
-        return self._append(pieces)
+        return self._append(pieces_of(chain, same))
 
     def resource(self, url: str, at: datetime, media_type: str, body: BinaryIO) -> Stored:
         """Keep what did not come by HTTP, such as an imported file; `body` is read from where it stands."""
-        return self._append([_Piece("resource", url, at, body, None, media_type)])
+        return self._append([Piece("resource", url, at, body, None, media_type)])
 
     def read(self, warc: str, offset: int) -> Record:
         """Return the capture at `offset` of `warc`; raises `ArchiveError` when there is none."""
         with self._open_to_read(warc) as file:
             file.seek(offset)
             try:
-                record = next(iter(ArchiveIterator(file, check_digests="raise")))
+                record = record_of(file, check="raise")
                 body = record.content_stream().read()
             except ArchiveError:
                 raise
-            except StopIteration as error:
+            except EOFError as error:
                 raise ArchiveError(f"{warc}: không có bản chụp ở vị trí {offset}") from error
             except Exception as error:  # the reader raises whatever gzip and its parser meet
                 raise ArchiveError(f"{warc}: bản chụp ở vị trí {offset} hỏng: {error}") from error
@@ -252,7 +206,7 @@ class Archive:
         with self._open_to_read(warc) as file:
             return file.seek(0, os.SEEK_END)
 
-    def _append(self, pieces: Sequence[_Piece]) -> Stored:
+    def _append(self, pieces: Sequence[Piece]) -> Stored:
         """Write records, all or none, and return where the last one lies."""
         try:
             file = self._writable()
@@ -261,7 +215,7 @@ class Archive:
         start = file.seek(0, os.SEEK_END)
         try:
             for piece in pieces:
-                offset, payload = file.tell(), _write(file, piece)
+                offset, payload = file.tell(), write(file, piece)
             file.flush()
             os.fsync(file.fileno())
         except OSError as error:
@@ -352,72 +306,3 @@ def _is_old(path: Path) -> bool:
     except (IndexError, ValueError):
         return False
     return datetime.now(UTC) - begun > ROTATE_AFTER
-
-
-def _write(file: BinaryIO, piece: _Piece) -> str:
-    """Write one record; return the SHA-256 of its payload."""
-    head = b""
-    if piece.http is not None:
-        piece.http.compute_headers_buffer()
-        head = piece.http.headers_buff
-    payload, block, size = _digests(piece.body, head)
-    writer = WARCWriter(file, gzip=True, warc_version="WARC/1.1")
-    record = writer.create_warc_record(
-        piece.url,
-        piece.kind,
-        payload=piece.body,
-        length=size,
-        http_headers=piece.http,
-        warc_content_type=piece.media_type or f"application/http; msgtype={piece.kind}",
-        warc_headers_dict={
-            "WARC-Date": _moment(piece.at),
-            "WARC-Payload-Digest": f"sha256:{payload}",
-            "WARC-Block-Digest": f"sha256:{block}",
-            **piece.extra,
-        },
-    )
-    writer.write_record(record)
-    return payload
-
-
-def _refers(original: Original) -> dict[str, str]:
-    """Return the headers of a revisit: WARC/1.1, 6.7.2, profile "identical payload digest"."""
-    return {
-        "WARC-Profile": "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest",
-        "WARC-Refers-To-Target-URI": original.url,
-        "WARC-Refers-To-Date": _moment(original.at),
-        "WARC-Payload-Digest": f"sha256:{original.payload}",
-    }
-
-
-def _moment(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _as_sent(one: Exchange) -> list[tuple[str, str]]:
-    """Return the headers of an answer. The chunks are gone, so what says there are any is set aside."""
-    kept = [(name, value) for name, value in one.headers if name.lower() != "content-length"]
-    kept = [
-        (f"X-Archive-Orig-{name}" if name.lower() == "transfer-encoding" else name, value)
-        for name, value in kept
-    ]
-    return [*_lines(kept), ("Content-Length", str(len(one.body)))]
-
-
-def _lines(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [(name, _one_line(value)) for name, value in headers]
-
-
-def _digests(body: BinaryIO, head: bytes) -> tuple[str, str, int]:
-    start = body.tell()
-    payload, block, size = hashlib.sha256(), hashlib.sha256(head), 0
-    while chunk := body.read(_CHUNK):
-        payload.update(chunk)
-        block.update(chunk)
-        size += len(chunk)
-    body.seek(start)
-    return payload.hexdigest(), block.hexdigest(), size
-
-
-def _one_line(value: str) -> str:
-    return value.replace("\r", " ").replace("\n", " ")

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, delete, exists, select, update
+from sqlalchemy import CursorResult, Table, bindparam, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from store import audit, outbox
@@ -55,10 +55,10 @@ def purge_due(records: Records, keys: Keys, terms: Terms, at: datetime) -> dict[
     rule and the ids. The files of bundles are named in `bundles_of`; their removal is the caller's.
     """
     counts = {rule.value: 0 for rule in Rule} | {"cases": 0, "rejected_rows": 0}
-    for _ in iter(lambda: _page_alone(records, keys, terms, at, counts), 0):
+    while _page_alone(records, keys, terms, at, counts):
         pass
     for rule in (Rule.DISMISSED, Rule.EVIDENCE):
-        for _ in iter(lambda rule=rule: _page_of_cases(records, keys, rule, terms, at, counts), 0):  # type: ignore[misc]
+        while _page_of_cases(records, keys, rule, terms, at, counts):
             pass
     counts["rejected_rows"] = _forget_rejected(records, terms, at)
     return counts
@@ -282,7 +282,7 @@ def _forget_rejected(records: Records, terms: Terms, at: datetime) -> int:
             update(Rejection).where(Rejection.run_id.in_(old), Rejection.raw != "").values(raw=""),
             execution_options={"synchronize_session": False},
         )
-        number: int = emptied.rowcount  # type: ignore[attr-defined]
+        number = cast(CursorResult[Any], emptied).rowcount
         if number:
             audit.append(
                 session, audit.SYSTEM, "retention.purged", "retention", rule="rejected", number=number

@@ -20,7 +20,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 import store
 from store import outbox
 
-# Whoever opens the records knows all their tables: what is migrated and carried over goes by them.
+# Whoever opens the records knows all their tables, however little else of the program was imported: a copy of
+# the records without one of them would miss its rows.
 for _module in iter_modules(store.__path__):
     if _module.name.endswith("_tables"):
         import_module(f"store.{_module.name}")

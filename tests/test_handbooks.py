@@ -13,9 +13,13 @@ import typer
 from PIL import Image
 
 import models
+from api.passwords import once
 from kiemtin.cli import app
 from tests.conftest import ROOT, shared
 from tests.test_docs import commands
+
+sys.path.insert(0, str(ROOT / "docs"))
+import record
 
 DOCS = ROOT / "docs"
 PAIRS = sorted(path.name for path in (DOCS / "vi").glob("*.md"))
@@ -91,8 +95,22 @@ def test_the_recording_is_asciinema_of_version_two() -> None:
     assert times == sorted(times)
     assert all(kind == "o" for _, kind, _ in events)
     whole = "".join(text for _, _, text in events)
+    assert not record.PASSWORD.search(whole)
+    assert f"mật khẩu dùng một lần: \x1b[1m{record.MASK}" in whole
     for said in ("$ make run", "Bảy điều nên xem", "$ kiemtin audit verify"):
         assert said in whole, said
+
+
+def test_a_one_time_password_is_masked_in_a_recording(tmp_path: Path) -> None:
+    tape, password = record.Tape(), once()
+    tape.add(1, f"mật khẩu dùng một lần: \x1b[1m{password}\x1b[0m\r\n")
+    tape.write(tmp_path / "whole.cast")
+    assert password not in (tmp_path / "whole.cast").read_text("utf-8")
+    tape.add(1, f"mật khẩu: {password[:8]}")
+    tape.add(1, f"\x1b[0m{password[8:]}")
+    with pytest.raises(SystemExit, match="pieces"):
+        tape.write(tmp_path / "pieces.cast")
+    assert not (tmp_path / "pieces.cast").exists()
 
 
 def test_the_site_builds_with_strict_links(tmp_path: Path) -> None:

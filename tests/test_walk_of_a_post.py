@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-import store.migrate  # noqa: F401 it knows every table
 from store.archive import Archive
 from store.base import Base
 from store.bundle_tables import Bundle

@@ -50,7 +50,7 @@ def main(folder: Path, names: Sequence[str]) -> None:
         demo_bundle.make(folder, folder / "b.zip", sources=[FORUM], pictured=False)
     finally:
         sys.settrace(None)
-        threading.settrace(None)  # type: ignore[arg-type]
+        threading.settrace(None)
     (folder / "trace.json").write_text(json.dumps(calls), "utf-8")
 
 

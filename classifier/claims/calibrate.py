@@ -21,10 +21,11 @@ from classifier.claims.evidence import Evidence, Finder, Read, read
 from classifier.claims.fitting import Terms, fit_odds, fit_rank, least
 from classifier.claims.lexical import Lexical
 from classifier.claims.match import is_firm
-from classifier.claims.meaning import Kept, Meaning
+from classifier.claims.meaning import Meaning
 from classifier.claims.weights import FEATURES, TERMS, Ranking, Weights
 from classifier.claims.written import SLOTS, Written
 from classifier.model import Pieces, Scores
+from classifier.vectors import Kept
 
 Floats = NDArray[np.float64]
 Bits = NDArray[np.bool_]

@@ -8,7 +8,7 @@ import structlog
 
 from classifier.claims.base import ClaimBase
 from classifier.claims.match import ClaimMatcher
-from classifier.claims.meaning import Encoder, Kept
+from classifier.vectors import Encoder, Kept
 from store import claims
 from store.records import Records
 

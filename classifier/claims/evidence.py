@@ -176,15 +176,16 @@ class Finder:
         best = np.maximum.reduceat(ranks, starts, axis=0)
         counting: dict[date, NDArray[np.bool_]] = {}
         for row, day in zip(best, days, strict=True):
+            ranked = row
             if not self.base.always:
                 if day not in counting:
                     counting[day] = np.array([one.counts_on(day) for one in self.base.known])
-                row = np.where(counting[day], row, -np.inf)  # noqa: PLW2901
-            number = min(CLOSE, len(row))
-            top = np.argpartition(-row, number - 1)[:number]
+                ranked = np.where(counting[day], ranked, -np.inf)
+            number = min(CLOSE, len(ranked))
+            top = np.argpartition(-ranked, number - 1)[:number]
             # The exact rank decides; this one was summed in another order.
-            near = row[top] > -np.inf
-            yield np.sort(top[near]) if row.max() >= self.ranking.floor - 1e-3 else top[:0]
+            near = ranked[top] > -np.inf
+            yield np.sort(top[near]) if ranked.max() >= self.ranking.floor - 1e-3 else top[:0]
 
     def _closely(self, text: Read, claims: Numbers) -> list[Evidence]:
         """Weigh the evidence for some claims, each at the piece that speaks for it most."""

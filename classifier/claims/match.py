@@ -15,9 +15,10 @@ import structlog
 from classifier.claims.base import ClaimBase, Known
 from classifier.claims.evidence import Evidence, Finder, read
 from classifier.claims.lexical import Lexical
-from classifier.claims.meaning import Encoder, Kept, Meaning
+from classifier.claims.meaning import Meaning
 from classifier.claims.weights import FEATURES, Weights, load_weights
 from classifier.model import Pieces
+from classifier.vectors import Encoder, Kept
 
 log = structlog.get_logger("kiemtin.claims")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,16 +140,15 @@ def _best(
 
     `flag` is never below `uncertain`: what is not worth a look is not worth a flag.
     """
-    best: tuple[float, Thresholds] | None = None
+    found = []
     for shield in PROTECTED if protected is None else (protected,):
         limits = with_(current, flag=1.0, protected=shield)
         open_ = ~Judged.of(held.scores, limits).shielded & rows
         flag = max(current.uncertain, _least_flag(held, open_, int((held.protected & rows).sum()), share))
         caught = float((held.scores.harmful[open_ & held.harmful] >= flag).sum())
-        if best is None or caught > best[0]:
-            best = caught, with_(current, flag=flag, protected=shield)
-    assert best is not None  # noqa: S101 PROTECTED is not empty
-    return best[1]
+        found.append((caught, with_(current, flag=flag, protected=shield)))
+    # Of equals, the first.
+    return max(found, key=itemgetter(0))[1]
 
 
 def _least_flag(held: HeldOut, open_: Bits, speaking: int, share: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -156,7 +156,7 @@ def _moment(value: Any) -> datetime | None:
     if isinstance(value, datetime):
         return value
     if isinstance(value, date):
-        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - the caller gives the time zone
+        return datetime.combine(value, time.min)  # the caller gives the time zone
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return _from_epoch(float(value))
     text = str(value).strip()

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
 from starlette.datastructures import FormData
 
-from api import bundle_routes
+from api import bundle_routes, redaction
 from api import bundles as room
 from api.auth import Who, desk_of
 from api.bundle_work import shelf_of, works_of
@@ -51,7 +51,7 @@ def one(request: Request, who: Who, referral_id: int) -> Response:
         ):
             try:
                 ner = desk.shelf is not None and desk.shelf.ner
-                masks = room.to_mask(session, desk.archive, who.person, referral_id, ner=ner)
+                masks = redaction.to_mask(session, desk.archive, who.person, referral_id, ner=ner)
             except ReviewError as error:
                 stale = say(request, error.template, **error.values)
     failed = works.error(referral_id)
@@ -73,12 +73,12 @@ def picture(request: Request, who: Who, referral_id: int) -> Response:
 def mask(request: Request, who: Who, referral_id: int, form: Given) -> Response:
     """Confirm what is masked."""
     desk = desk_of(request)
-    wish = room.Wish(
+    wish = redaction.Wish(
         str(form.get("evidence", "")), _marks(form), _boxes(str(form.get("boxes", ""))),
         form.get("images") == "on", str(form.get("original_reason", "")),
     )  # fmt: skip
     with desk.records.write() as session:
-        room.confirm(session, who.person, referral_id, wish, desk.clock())
+        redaction.confirm(session, who.person, referral_id, wish, desk.clock())
     return _to(referral_id)
 
 

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from api import reports as room
 from api import setup
 from api.auth import desk_of
+from api.report_routes import Table
 from reports import charts, correction_forms, paper, publishing, transparency
 from reports.correction_forms import Public
 from reports.periods import named
@@ -113,8 +114,7 @@ def quarter_report(request: Request, quarter: str) -> Response:
 def figures(request: Request, quarter: str) -> Response:
     """Give the figures of a transparency report as CSV."""
     text = transparency.to_csv(publishing.transparency_of(_published(request, quarter)))
-    headers = _KEPT | {"Content-Disposition": f'attachment; filename="kiem-tin-{quarter}.csv"'}
-    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+    return Table(text, f"kiem-tin-{quarter}", _KEPT)
 
 
 def base_of(request: Request) -> str:

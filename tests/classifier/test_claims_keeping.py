@@ -16,12 +16,12 @@ from classifier.claims.calibrate import FALSE_CONFIRMED, calibrate
 from classifier.claims.current import Current
 from classifier.claims.limits import revised
 from classifier.claims.match import ClaimMatcher
-from classifier.claims.meaning import Kept
 from classifier.claims.weights import load_weights
 from classifier.claims.written import Written, rows, unrelated
 from classifier.load import load
 from classifier.model import Scores
 from classifier.policy import load_policy, parse
+from classifier.vectors import Kept
 from store import claims
 from store.claim_facts import Facts
 from store.records import Records

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from store import audit
+from store import audit, rotation
+from store.keys import Keys
+from store.people_tables import SecondFactor
 from store.tables import Event, Post
-from tests.factory import HARMFUL
+from tests.factory import HARMFUL, NOW, person
 from tests.kiemtin.program import Program
 
 
@@ -60,15 +62,40 @@ def test_a_department_moves_to_another_machine_by_its_backup(program: Program, t
     old.close()
 
 
-def test_the_key_goes_along_only_when_asked(program: Program, tmp_path: Path) -> None:
+def test_a_key_file_that_goes_along_opens_what_its_old_and_its_new_key_sealed(
+    program: Program, tmp_path: Path
+) -> None:
+    """A change of keys was cut off after its first step: rows by both keys are in the copy."""
+    path = program.folder / "var" / "kiemtin.key"
+    records = program.records()
+    with rotation.alone(path):
+        rotation.begin(records, path)
+    row = {"id": "new", "text": "Bài mới nói rằng uống cồn chữa khỏi COVID", "author": "người mới"}
+    (program.folder / "new.jsonl").write_text(json.dumps(row))
+    program.run("import", "new.jsonl", "--quiet")
+    owner = person(records, "hoa").id
+    with records.write() as session:
+        factor = Keys.load(path).seal_factor("JBSWY3DPEHPK3PXP")
+        session.add(SecondFactor(user_id=owner, sealed=factor, added_at=NOW))
+    records.close()
+
     program.run("backup", str(tmp_path / "copies"), "--with-key")
     (place,) = (tmp_path / "copies").iterdir()
     assert (place / "kiemtin.key").stat().st_mode & 0o077 == 0
     (tmp_path / "new").mkdir()
     moved = Program(tmp_path / "new")
-    moved.run("restore", str(place))
-    key = (moved.folder / "var" / "kiemtin.key").read_text()
-    assert key == (program.folder / "var" / "kiemtin.key").read_text()
+    assert "không phải khóa" not in moved.run("restore", str(place))
+    restored = moved.folder / "var" / "kiemtin.key"
+    assert restored.read_bytes() == path.read_bytes()
+
+    keys, records = Keys.load(restored), moved.records()
+    with records.read() as session:
+        sealed = session.scalars(select(Post.author_sealed).order_by(Post.id)).all()
+        assert keys.open_factor(session.scalars(select(SecondFactor.sealed)).one()) == "JBSWY3DPEHPK3PXP"
+    records.close()
+    new, old = keys.names
+    assert [keys.sealer_of(one) for one in sealed] == [old] * len(HARMFUL) + [new]
+    assert [keys.unseal(one) for one in sealed] == [*(f"người {i}" for i in range(len(HARMFUL))), "người mới"]
 
 
 def test_a_key_of_another_installation_is_told(program: Program, tmp_path: Path) -> None:

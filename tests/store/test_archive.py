@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import gzip
 import hashlib
 import io
@@ -18,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from warcio.archiveiterator import ArchiveIterator
+from warcio.recordloader import ArcWarcRecord
 
 from store.archive import Archive
 from store.archived import ArchiveError, Exchange, Stored
@@ -74,6 +76,19 @@ def test_a_capture_reads_back_as_it_was(tmp_path: Path) -> None:
     assert (headers.get_header("WARC-IP-Address"), raw) == ("192.0.2.7", sent)
     assert found[-2][2].get_header("User-Agent") == "KiemTin/0.1"
     assert found[-2][2].get_header("Host") == "a.example"
+
+
+def test_what_was_read_of_a_capture_is_not_held(tmp_path: Path) -> None:
+    """Without a round of the garbage collector: pages are large, and many are read in a row."""
+    with Archive(tmp_path) as archive:
+        stored = _keep(archive, b"x" * 100_000)
+        gc.disable()
+        try:
+            assert len(archive.read(stored.warc, stored.offset).body) == 100_000
+            held = [one for one in gc.get_objects() if isinstance(one, ArcWarcRecord)]
+        finally:
+            gc.enable()
+    assert held == []
 
 
 def test_an_outside_reader_finds_sound_sha256_digests(tmp_path: Path) -> None:

@@ -255,7 +255,7 @@ def test_a_change_and_what_the_index_is_owed_are_one_transaction(records: Record
     with records.write() as session:
         outbox.owe_index(session, [2])
     with records.read() as session:
-        versions = dict(session.execute(select(Searchable.post_id, Searchable.version)).all())  # type: ignore[arg-type]
+        versions = dict(session.execute(select(Searchable.post_id, Searchable.version)).all())
         assert versions == {1: 1, 2: 2}
         assert session.scalar(select(func.count()).select_from(Task)) == 3
 
