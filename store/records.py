@@ -21,6 +21,7 @@ from store import (
     claim_tables,  # noqa: F401
     complaint_tables,  # noqa: F401
     delivery_tables,  # noqa: F401
+    installation_tables,  # noqa: F401
     outbox,
     people_tables,  # noqa: F401
     place_tables,  # noqa: F401 whoever opens the records knows all their tables

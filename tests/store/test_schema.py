@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -13,12 +15,21 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from store import tables
 from store.migrate import migrate, require_current
 from store.records import Records, RecordsError
+from tests.conftest import ROOT
 
 
 def test_migrations_and_tables_agree(records: Records) -> None:
     with records.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, tables.Source.metadata) == []
+
+
+def test_whoever_opens_the_records_knows_every_table(sqlite: Records) -> None:
+    known = subprocess.run(
+        [sys.executable, "-c", "import store.records, store.base; print(*store.base.Base.metadata.tables)"],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=True,
+    ).stdout.split()  # fmt: skip
+    assert set(known) == set(inspect(sqlite.engine).get_table_names()) - {"alembic_version"}
 
 
 def test_migrating_twice_changes_nothing(records: Records) -> None:
