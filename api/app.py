@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.telemetry import TelemetryConfig
@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import (
+    bounds,
     bundle_routes,
     bundle_work,
     case_routes,
@@ -115,7 +116,9 @@ def create_api(desk: Desk) -> FastAPI:
     app.state.bundles = bundle_work.Works(desk)
     app.state.live = live.Live(desk)
     for module in _ROUTES:
-        app.include_router(module.router)
+        # What these two take is not of people at the desk, and refused item by item.
+        checks = [] if module in (hotline, csp_reports) else [Depends(bounds.require_text)]
+        app.include_router(module.router, dependencies=checks)
 
     @app.get("/api/openapi.json", include_in_schema=False)
     def schema(who: Who) -> dict[str, object]:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from api import bundles as room
 from api import redaction
 from api.auth import Who, desk_of
+from api.bounds import Id
 from api.bundle_work import shelf_of, works_of
 from store.bundle_tables import BundleStamp
 
@@ -110,13 +111,13 @@ def listing(request: Request, who: Who) -> list[BundleAnswer]:
 
 
 @router.get("/{referral_id}")
-def one(request: Request, who: Who, referral_id: int) -> BundleAnswer:
+def one(request: Request, who: Who, referral_id: Id) -> BundleAnswer:
     with desk_of(request).records.read() as session:
         return answer(request, room.line(session, who.person, referral_id))
 
 
 @router.get("/{referral_id}/masking")
-def masking(request: Request, who: Who, referral_id: int, reason: str = "") -> MaskingAnswer:
+def masking(request: Request, who: Who, referral_id: Id, reason: str = "") -> MaskingAnswer:
     """Give what is proposed to be masked and what was confirmed last; an event says who saw it and why.
 
     While the referral is approved it is the reason; later `reason` must be given.
@@ -133,7 +134,7 @@ def masking(request: Request, who: Who, referral_id: int, reason: str = "") -> M
 
 
 @router.post("/{referral_id}/masking", status_code=204)
-def mask(request: Request, who: Who, referral_id: int, given: Masking) -> None:
+def mask(request: Request, who: Who, referral_id: Id, given: Masking) -> None:
     """Confirm what is masked; what is kept open needs a reason."""
     desk = desk_of(request)
     marks = [mark.model_dump() for mark in given.marks]
@@ -143,7 +144,7 @@ def mask(request: Request, who: Who, referral_id: int, given: Masking) -> None:
 
 
 @router.get("/{referral_id}/picture", response_class=Response)
-def picture(request: Request, who: Who, referral_id: int, reason: str = "") -> Response:
+def picture(request: Request, who: Who, referral_id: Id, reason: str = "") -> Response:
     """Give the picture of the page, unmasked; an event says who saw it and why, as for what is masked."""
     desk = desk_of(request)
     with desk.records.write() as session:
@@ -152,13 +153,13 @@ def picture(request: Request, who: Who, referral_id: int, reason: str = "") -> R
 
 
 @router.post("/{referral_id}/build", status_code=202)
-def build(request: Request, who: Who, referral_id: int) -> None:
+def build(request: Request, who: Who, referral_id: Id) -> None:
     """Begin to build the bundle; `GET` of the bundle says how far it is."""
     works_of(request).start(who.person, referral_id)
 
 
 @router.get("/{referral_id}/file", response_class=FileResponse)
-def file(request: Request, who: Who, referral_id: int) -> FileResponse:
+def file(request: Request, who: Who, referral_id: Id) -> FileResponse:
     """Give the bundle; an event says that it was taken away."""
     desk = desk_of(request)
     with desk.records.write() as session:
@@ -167,21 +168,21 @@ def file(request: Request, who: Who, referral_id: int) -> FileResponse:
 
 
 @router.post("/{referral_id}/receipt", status_code=204)
-def receipt(request: Request, who: Who, referral_id: int, given: Receipt) -> None:
+def receipt(request: Request, who: Who, referral_id: Id, given: Receipt) -> None:
     desk = desk_of(request)
     with desk.records.write() as session:
         room.receipt(session, who.person, referral_id, given.receipt, desk.clock())
 
 
 @router.post("/{referral_id}/recall", status_code=204)
-def call_back(request: Request, who: Who, referral_id: int, given: Reason) -> None:
+def call_back(request: Request, who: Who, referral_id: Id, given: Reason) -> None:
     """Recall the bundle, and write the signed notice."""
     desk = desk_of(request)
     room.call_back(desk.records, who.person, referral_id, given.reason, shelf_of(desk), desk.clock())
 
 
 @router.get("/{referral_id}/recall", response_class=FileResponse)
-def notice(request: Request, who: Who, referral_id: int) -> FileResponse:
+def notice(request: Request, who: Who, referral_id: Id) -> FileResponse:
     """Give the signed notice of a recall."""
     desk = desk_of(request)
     with desk.records.write() as session:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from api import kept_pages, schemas
 from api.auth import Who, desk_of
+from api.bounds import Count, Id
 from review import alike, copies, drafts, notes, opening
 from store.vocabulary import CopyVerdict
 
@@ -54,8 +55,8 @@ class Opening(BaseModel):
 
 
 class Chosen(BaseModel):
-    case_id: int
-    version: int
+    case_id: Id
+    version: Count
     seen: str
 
 
@@ -69,14 +70,14 @@ class WaitingAnswer(BaseModel):
 
 
 @router.post("/cases/{case_id}/copies", status_code=204)
-def mark_copies(request: Request, who: Who, case_id: int, given: Marking) -> None:
+def mark_copies(request: Request, who: Who, case_id: Id, given: Marking) -> None:
     desk = desk_of(request)
     with desk.records.write() as session:
         copies.mark(session, who.person, case_id, given.copy_hash, given.verdict, desk.clock())
 
 
 @router.post("/cases/{case_id}/split")
-def split(request: Request, who: Who, case_id: int, given: Copy) -> SplitAnswer:
+def split(request: Request, who: Who, case_id: Id, given: Copy) -> SplitAnswer:
     """Give the copies with one text a case of their own."""
     desk = desk_of(request)
     with desk.records.write() as session:
@@ -92,21 +93,21 @@ def waiting_copies(request: Request, who: Who) -> list[WaitingAnswer]:
 
 
 @router.get("/cases/{case_id}/notes")
-def case_notes(request: Request, who: Who, case_id: int) -> list[NoteAnswer]:
+def case_notes(request: Request, who: Who, case_id: Id) -> list[NoteAnswer]:
     with desk_of(request).records.read() as session:
         found = notes.of_case(session, who.person, case_id)
         return [NoteAnswer(id=note.id, who=note.user.name, text=note.text, at=note.at) for note in found]
 
 
 @router.post("/cases/{case_id}/notes", status_code=201)
-def add_note(request: Request, who: Who, case_id: int, given: NewNote) -> None:
+def add_note(request: Request, who: Who, case_id: Id, given: NewNote) -> None:
     desk = desk_of(request)
     with desk.records.write() as session:
         notes.add(session, who.person, case_id, given.text, desk.clock())
 
 
 @router.get("/cases/{case_id}/pages")
-def kept(request: Request, who: Who, case_id: int) -> list[KeptAnswer]:
+def kept(request: Request, who: Who, case_id: Id) -> list[KeptAnswer]:
     """List the archived pages of a case's post, latest first."""
     with desk_of(request).records.read() as session:
         found = kept_pages.captures(session, who.person, case_id)
@@ -114,14 +115,14 @@ def kept(request: Request, who: Who, case_id: int) -> list[KeptAnswer]:
 
 
 @router.post("/cases/{case_id}/open", status_code=204)
-def open_originals(request: Request, who: Who, case_id: int, given: Opening) -> None:
+def open_originals(request: Request, who: Who, case_id: Id, given: Opening) -> None:
     """Say why the archived page and the picture of a case are to be seen; opens both for 15 minutes."""
     with desk_of(request).records.write() as session:
         opening.open_originals(session, who.person, case_id, given.reason)
 
 
 @router.get("/cases/{case_id}/page", response_class=HTMLResponse)
-def page(request: Request, who: Who, case_id: int, capture: int | None = None) -> Response:
+def page(request: Request, who: Who, case_id: Id, capture: Id | None = None) -> Response:
     """Give an archived page, the latest unless `capture` names one, fit for a frame; leaves an event."""
     desk = desk_of(request)
     with desk.records.write() as session:
@@ -132,14 +133,14 @@ def page(request: Request, who: Who, case_id: int, capture: int | None = None) -
 
 
 @router.get("/cases/{case_id}/draft", response_class=Response)
-def draft(request: Request, who: Who, case_id: int) -> Response:
+def draft(request: Request, who: Who, case_id: Id) -> Response:
     """Give the words ready to be sent: a correction, or a report to a platform; leaves an event."""
     with desk_of(request).records.write() as session:
         return _file(drafts.exported(session, who.person, case_id), "text/plain", f"ca-{case_id}.txt")
 
 
 @router.get("/cases/{case_id}/claim-review", response_class=JSONResponse)
-def review(request: Request, who: Who, case_id: int) -> Response:
+def review(request: Request, who: Who, case_id: Id) -> Response:
     """Give the correction of a case as ClaimReview, JSON-LD; leaves an event."""
     with desk_of(request).records.write() as session:
         made: dict[str, Any] = drafts.exported_review(session, who.person, case_id)
@@ -147,7 +148,7 @@ def review(request: Request, who: Who, case_id: int) -> Response:
 
 
 @router.get("/cases/{case_id}/alike")
-def cases_alike(request: Request, who: Who, case_id: int) -> list[schemas.QueueRow]:
+def cases_alike(request: Request, who: Who, case_id: Id) -> list[schemas.QueueRow]:
     """List free cases that say the same, to be decided as this one was."""
     desk = desk_of(request)
     with desk.records.read() as session:
@@ -157,7 +158,7 @@ def cases_alike(request: Request, who: Who, case_id: int) -> list[schemas.QueueR
 
 
 @router.post("/cases/{case_id}/alike")
-def decide_alike(request: Request, who: Who, case_id: int, given: Repeat) -> list[schemas.DecisionAnswer]:
+def decide_alike(request: Request, who: Who, case_id: Id, given: Repeat) -> list[schemas.DecisionAnswer]:
     """Decide each case named as this one was, all or none."""
     desk = desk_of(request)
     chosen = [alike.Seen(one.case_id, one.version, one.seen) for one in given.cases]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from api.auth import Who, desk_of
+from api.bounds import Count, Day, Id
 from api.quality_routes import Reason
 from api.second_review_routes import AnswerGiven
 from review import redress
@@ -23,10 +23,10 @@ PAGE = 50
 class New(BaseModel):
     """A letter: about which case, its number in the register, its day, and what it says. Nobody's name."""
 
-    case_id: int
+    case_id: Id
     kind: ComplaintKind
     reference: str
-    received_on: date
+    received_on: Day
     said: str
 
     def letter(self) -> Letter:
@@ -83,13 +83,11 @@ class ComplaintAnswer(ComplaintRow):
 
 
 class Assigned(BaseModel):
-    to: int
+    to: Id
 
 
 @router.get("")
-def listing(
-    request: Request, who: Who, closed: bool = False, offset: Annotated[int, Query(ge=0)] = 0
-) -> list[ComplaintRow]:
+def listing(request: Request, who: Who, closed: bool = False, offset: Count = 0) -> list[ComplaintRow]:
     """List complaints that wait, oldest letter first, or that ended (who reviews, or audits)."""
     with desk_of(request).records.read() as session:
         rows = redress.listing(session, who.person, closed=closed, offset=offset, limit=PAGE)
@@ -107,13 +105,13 @@ def receive(request: Request, who: Who, given: New) -> ComplaintRow:
 
 
 @router.get("/{complaint_id}")
-def one(request: Request, who: Who, complaint_id: int) -> ComplaintAnswer:
+def one(request: Request, who: Who, complaint_id: Id) -> ComplaintAnswer:
     with desk_of(request).records.read() as session:
         return ComplaintAnswer.of_one(redress.load(session, who.person, complaint_id))
 
 
 @router.post("/{complaint_id}/assign")
-def assign(request: Request, who: Who, complaint_id: int, given: Assigned) -> None:
+def assign(request: Request, who: Who, complaint_id: Id, given: Assigned) -> None:
     """Give it to somebody who had no part in the case (lead)."""
     desk = desk_of(request)
     with desk.records.write() as session:
@@ -121,7 +119,7 @@ def assign(request: Request, who: Who, complaint_id: int, given: Assigned) -> No
 
 
 @router.post("/{complaint_id}/answer")
-def answer(request: Request, who: Who, complaint_id: int, given: AnswerGiven) -> ComplaintRow:
+def answer(request: Request, who: Who, complaint_id: Id, given: AnswerGiven) -> ComplaintRow:
     """Say what one found in the case, knowing the letter and not the decision (to whom it was given)."""
     desk = desk_of(request)
     with desk.records.write() as session:
@@ -130,7 +128,7 @@ def answer(request: Request, who: Who, complaint_id: int, given: AnswerGiven) ->
 
 
 @router.post("/{complaint_id}/withdraw")
-def withdraw(request: Request, who: Who, complaint_id: int, given: Reason) -> None:
+def withdraw(request: Request, who: Who, complaint_id: Id, given: Reason) -> None:
     """End it, for its writer took it back (lead)."""
     desk = desk_of(request)
     with desk.records.write() as session:

@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from api.auth import Who
+from api.bounds import Id
 from api.desk import Desk
 from classifier.examples import Example, Examples, Near
 from classifier.explain import Explanation, Moved, explain
@@ -207,7 +208,7 @@ def _near(near: Near) -> NearAnswer:
 
 
 @router.get("/cases/{case_id}/explanation")
-def explanation(request: Request, who: Who, case_id: int) -> ExplanationAnswer:
+def explanation(request: Request, who: Who, case_id: Id) -> ExplanationAnswer:
     """Give why the text of a case scores as it does, and the labelled texts nearest to it."""
     found: Explanations = request.app.state.explanations
     return found.of_case(who.person, case_id)

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 import models
 from api import views
 from api.auth import Who, desk_of
+from api.bounds import Id
 from api.desk import Desk
 from classifier.backtest import backtest
 from classifier.backtest_report import Example, Report
@@ -231,7 +232,7 @@ def policy_in_force(request: Request, who: Who) -> PoliciesAnswer:
 
 
 @router.get("/policy/{policy_id}")
-def policy_that_was(request: Request, who: Who, policy_id: int) -> PolicyAnswer:
+def policy_that_was(request: Request, who: Who, policy_id: Id) -> PolicyAnswer:
     """Give a policy that is or was in force, with its text (lead, auditor, admin)."""
     with desk_of(request).records.read() as session:
         return PolicyAnswer.model_validate(one(session, who.person, policy_id))

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from api.auth import Who, desk_of
+from api.bounds import Id
 from review import legal_hold
 from review.permissions import Action, require
 from store.holdings import holdings
@@ -20,7 +21,7 @@ class NewHold(BaseModel):
     """What is to be kept past its term, and why."""
 
     subject: Literal["case", "post"]
-    number: int
+    number: Id
     reason: str
 
 
@@ -73,7 +74,7 @@ def place(request: Request, who: Who, given: NewHold) -> dict[str, int]:
 
 
 @router.post("/holds/{hold_id}/lift", status_code=204)
-def lift(request: Request, who: Who, hold_id: int, given: Lift) -> None:
+def lift(request: Request, who: Who, hold_id: Id, given: Lift) -> None:
     """Lift a hold, with a reason."""
     desk = desk_of(request)
     with desk.records.write() as session:

@@ -9,7 +9,6 @@ from typing import Any
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
 from api.accounts import BadLogin, LoginTaken, NoSuchUser, SignInFailed
@@ -149,23 +148,14 @@ _STATUS: dict[type[Exception], int] = {
     MustAddFactor: 403,
     ForeignRequest: 403,
     SearchError: 503,
-    OverflowError: 422,
-    DataError: 422,
-    UnicodeEncodeError: 422,
 }
-# What no column can hold: a number beyond its bounds on either database, a NUL in a text on PostgreSQL, or
-# half of a surrogate pair, which JSON can spell and UTF-8 cannot.
-UNSTORABLE = (OverflowError, DataError, UnicodeEncodeError)
 _WORDS: dict[type[Exception], str] = {
     NotSignedIn: "Bạn chưa đăng nhập.",
     MustChangePassword: "Hãy đổi mật khẩu dùng một lần trước.",
     MustAddFactor: "Vai trò của bạn bắt buộc xác thực hai bước. Hãy thêm ứng dụng xác thực trước.",
     ForeignRequest: "Yêu cầu không đến từ trang này hoặc phiên đã đổi. Tải lại trang rồi thử lại.",
-    **dict.fromkeys(UNSTORABLE, "Có số quá lớn, hoặc có ký tự mà hệ thống không lưu được."),
 }
-HANDLED = (
-    ReviewError, NotSignedIn, MustChangePassword, MustAddFactor, ForeignRequest, SearchError, *UNSTORABLE
-)  # fmt: skip
+HANDLED = (ReviewError, NotSignedIn, MustChangePassword, MustAddFactor, ForeignRequest, SearchError)
 
 FAILED = "Máy chủ gặp lỗi. Thử lại; nếu còn, báo quản trị mã {number}."
 TOO_LARGE = "Nội dung gửi quá lớn."
@@ -194,6 +184,7 @@ _FIELD = {
     "json_invalid": "không phải JSON",
     "enum": "không phải một trong các giá trị được nhận",
     "literal_error": "không phải một trong các giá trị được nhận",
+    "string_unicode": "có ký tự mà hệ thống không lưu được",
     "string_too_long": "quá dài",
     "string_too_short": "quá ngắn",
     "string": "phải là chữ",
@@ -252,8 +243,7 @@ def problem(
 
 def kind_of(error: type[Exception]) -> str:
     """Return the name of an error's class as a problem's type has it: `LeaseLost` is `lease-lost`."""
-    name = "Unstorable" if issubclass(error, UNSTORABLE) else error.__name__
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", error.__name__).lower()
 
 
 async def on_known(request: Request, error: Exception) -> JSONResponse:

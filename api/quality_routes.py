@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
 from api.auth import Who, desk_of
+from api.bounds import Id
 from api.schemas import Plain
 from review import adjudication, golden, quality
 from review.adjudication import Disputed
@@ -140,7 +141,7 @@ class GoldenAnswer(BaseModel):
 
 
 class Marked(BaseModel):
-    adjudication: int
+    adjudication: Id
 
 
 class Made(BaseModel):
@@ -185,14 +186,14 @@ def disputes(request: Request, who: Who, settled: bool = False) -> list[Adjudica
 
 
 @router.get("/adjudications/{adjudication_id}")
-def dispute(request: Request, who: Who, adjudication_id: int) -> AdjudicationAnswer:
+def dispute(request: Request, who: Who, adjudication_id: Id) -> AdjudicationAnswer:
     """Give both readings side by side (lead)."""
     with desk_of(request).records.read() as session:
         return AdjudicationAnswer.of(adjudication.load(session, who.person, adjudication_id))
 
 
 @router.post("/adjudications/{adjudication_id}/settle")
-def settle(request: Request, who: Who, adjudication_id: int, given: Settled) -> None:
+def settle(request: Request, who: Who, adjudication_id: Id, given: Settled) -> None:
     """Say which outcome is right, and why (lead)."""
     desk = desk_of(request)
     verdict = Verdict(given.outcome, given.reason, given.correction, given.act)
@@ -216,7 +217,7 @@ def mark(request: Request, who: Who, given: Marked) -> Made:
 
 
 @router.post("/golden/{golden_id}/retire")
-def retire(request: Request, who: Who, golden_id: int, given: Reason) -> None:
+def retire(request: Request, who: Who, golden_id: Id, given: Reason) -> None:
     """Show it to nobody any more, with a reason (lead)."""
     desk = desk_of(request)
     with desk.records.write() as session:

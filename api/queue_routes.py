@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api import region
 from api.auth import Who, desk_of
+from api.bounds import Id
 from review import assignment, lanes, saved, wellbeing
 from review.permissions import Action, require
 from review.saved import LONGEST_NAME, LONGEST_QUERY, Wanted
@@ -107,7 +108,7 @@ def colleagues(request: Request, who: Who) -> list[Colleague]:
 
 
 @router.post("/cases/{case_id}/assign", status_code=204)
-def assign(request: Request, who: Who, case_id: int, given: Assigning) -> None:
+def assign(request: Request, who: Who, case_id: Id, given: Assigning) -> None:
     """Keep a queued case for one person, or for nobody (lead)."""
     desk = desk_of(request)
     with desk.records.write() as session:
@@ -115,7 +116,7 @@ def assign(request: Request, who: Who, case_id: int, given: Assigning) -> None:
 
 
 @router.post("/cases/{case_id}/hand-over", status_code=204)
-def hand_over(request: Request, who: Who, case_id: int, given: HandingOver) -> None:
+def hand_over(request: Request, who: Who, case_id: Id, given: HandingOver) -> None:
     """Give a case that one holds to another person."""
     desk = desk_of(request)
     with desk.records.write() as session:
@@ -138,7 +139,7 @@ def keep(request: Request, who: Who, given: Keeping) -> Kept:
 
 
 @router.delete("/filters/{filter_id}", status_code=204)
-def forget(request: Request, who: Who, filter_id: int) -> None:
+def forget(request: Request, who: Who, filter_id: Id) -> None:
     with desk_of(request).records.write() as session:
         saved.remove(session, who.person, filter_id)
 

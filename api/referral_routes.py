@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth import Who, desk_of
+from api.bounds import Count, Id
 from review import proposal, referral, referral_board
 from review.proposal import Proposal
 from review.referral_board import Card, Shown
@@ -27,7 +28,7 @@ class Given(BaseModel):
 class ProposalGiven(Given):
     """A proposal: what it says, and the version and content hash of the case as it was shown."""
 
-    version: int
+    version: Count
     seen: str
     rule: str
     legal_basis: str
@@ -163,14 +164,14 @@ def board(request: Request, who: Who) -> BoardAnswer:
 
 
 @router.get("/referrals/{referral_id}")
-def one(request: Request, who: Who, referral_id: int) -> OneReferralAnswer:
+def one(request: Request, who: Who, referral_id: Id) -> OneReferralAnswer:
     desk = desk_of(request)
     with desk.records.read() as session:
         return OneReferralAnswer.shown(referral_board.shown(session, who.person, referral_id, desk.clock()))
 
 
 @router.get("/cases/{case_id}/referral")
-def possible(request: Request, who: Who, case_id: int) -> PossibleAnswer:
+def possible(request: Request, who: Who, case_id: Id) -> PossibleAnswer:
     """Say what the asker may propose of a case, with the legal bases to choose from."""
     with desk_of(request).records.read() as session:
         found = proposal.possible(session, who.person, case_id)
@@ -181,7 +182,7 @@ def possible(request: Request, who: Who, case_id: int) -> PossibleAnswer:
 
 
 @router.post("/cases/{case_id}/referral", status_code=201)
-def propose(request: Request, who: Who, case_id: int, given: ProposalGiven) -> Made:
+def propose(request: Request, who: Who, case_id: Id, given: ProposalGiven) -> Made:
     """Propose to refer one case; there is no way to propose several at once."""
     desk = desk_of(request)
     said = Proposal(given.rule, given.legal_basis, given.necessity, given.milder)
@@ -192,7 +193,7 @@ def propose(request: Request, who: Who, case_id: int, given: ProposalGiven) -> M
 
 
 @router.post("/referrals/{referral_id}/approve")
-def approve(request: Request, who: Who, referral_id: int, given: ApprovalGiven) -> Made:
+def approve(request: Request, who: Who, referral_id: Id, given: ApprovalGiven) -> Made:
     desk = desk_of(request)
     with desk.records.write() as session:
         return Made.of(
@@ -204,28 +205,28 @@ def approve(request: Request, who: Who, referral_id: int, given: ApprovalGiven) 
 
 
 @router.post("/referrals/{referral_id}/reject")
-def reject(request: Request, who: Who, referral_id: int, given: ReasonGiven) -> Made:
+def reject(request: Request, who: Who, referral_id: Id, given: ReasonGiven) -> Made:
     desk = desk_of(request)
     with desk.records.write() as session:
         return Made.of(referral.reject(session, who.person, referral_id, given.reason, desk.clock()))
 
 
 @router.post("/referrals/{referral_id}/withdraw")
-def withdraw(request: Request, who: Who, referral_id: int, given: ReasonGiven) -> Made:
+def withdraw(request: Request, who: Who, referral_id: Id, given: ReasonGiven) -> Made:
     desk = desk_of(request)
     with desk.records.write() as session:
         return Made.of(referral.withdraw(session, who.person, referral_id, given.reason, desk.clock()))
 
 
 @router.post("/referrals/{referral_id}/acknowledge")
-def acknowledge(request: Request, who: Who, referral_id: int, given: ReceiptGiven) -> Made:
+def acknowledge(request: Request, who: Who, referral_id: Id, given: ReceiptGiven) -> Made:
     desk = desk_of(request)
     with desk.records.write() as session:
         return Made.of(referral.acknowledged(session, who.person, referral_id, given.receipt, desk.clock()))
 
 
 @router.post("/referrals/{referral_id}/recall")
-def recall(request: Request, who: Who, referral_id: int, given: ReasonGiven) -> Made:
+def recall(request: Request, who: Who, referral_id: Id, given: ReasonGiven) -> Made:
     desk = desk_of(request)
     with desk.records.write() as session:
         return Made.of(referral.recalled(session, who.person, referral_id, given.reason, desk.clock()))

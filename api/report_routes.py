@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from api import reports as room
 from api import views
 from api.auth import Who, desk_of
+from api.bounds import Count
 from reports import dashboard as boards
 from reports import trends as trending
 from reports.dashboard import Dashboard
@@ -172,7 +173,7 @@ def listing(request: Request, who: Who, kind: ReportKind = ReportKind.WEEKLY) ->
 
 @router.get("/reports/{period}")
 def one(
-    request: Request, who: Who, period: str, version: int | None = None,
+    request: Request, who: Who, period: str, version: Count | None = None,
     audience: Literal["inside", "outside"] = "inside",
 ) -> WholeReport:  # fmt: skip
     """Give the report on a week or quarter: a version, the newest, or what it would be now."""
@@ -200,13 +201,13 @@ def draft(request: Request, who: Who, period: str) -> dict[str, int]:
 
 
 @router.post("/reports/{period}/{version}/publish")
-def publish(request: Request, who: Who, period: str, version: int, given: Publication) -> dict[str, int]:
+def publish(request: Request, who: Who, period: str, version: Count, given: Publication) -> dict[str, int]:
     """Publish a draft; say how many addresses are told (lead)."""
     return {"told": room.publish(desk_of(request), who.person, period, version, given.note)}
 
 
 @router.post("/reports/{period}/{version}/withdraw", status_code=204)
-def withdraw(request: Request, who: Who, period: str, version: int, given: Withdrawal) -> None:
+def withdraw(request: Request, who: Who, period: str, version: Count, given: Withdrawal) -> None:
     """Take a published report back, with a reason (lead)."""
     room.withdraw(desk_of(request), who.person, period, version, given.reason)
 

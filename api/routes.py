@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel
 from api import auth, pictures, pipeline, region, schemas, views
 from api import sources as source_room
 from api.auth import SignedIn, Who, desk_of
+from api.bounds import Count, Day, Id, reckonable
 from api.paging import Pages, link_next
 from reports import unusual
 from review import case_page, decision, queue
@@ -41,7 +42,7 @@ class Skip(Held):
 
 
 class Seen(Held):
-    version: int
+    version: Count
     seen: str
 
 
@@ -129,7 +130,7 @@ def lease_next(request: Request, who: Who, lane: str, region: region.Asked) -> s
 
 
 @router.get("/cases/{case_id}")
-def case(request: Request, who: Who, case_id: int) -> schemas.CaseAnswer:
+def case(request: Request, who: Who, case_id: Id) -> schemas.CaseAnswer:
     desk = desk_of(request)
     with desk.records.read() as session:
         shown = case_page.load(session, who.person, case_id)
@@ -137,35 +138,35 @@ def case(request: Request, who: Who, case_id: int) -> schemas.CaseAnswer:
 
 
 @router.post("/cases/{case_id}/lease")
-def lease(request: Request, who: Who, case_id: int) -> schemas.LeaseAnswer:
+def lease(request: Request, who: Who, case_id: Id) -> schemas.LeaseAnswer:
     desk = desk_of(request)
     with desk.records.write() as session:
         return schemas.LeaseAnswer.of(queue.lease(session, who.person, case_id, desk.clock()))
 
 
 @router.post("/cases/{case_id}/renew")
-def renew(request: Request, who: Who, case_id: int, given: Held) -> schemas.LeaseAnswer:
+def renew(request: Request, who: Who, case_id: Id, given: Held) -> schemas.LeaseAnswer:
     desk = desk_of(request)
     with desk.records.write() as session:
         return schemas.LeaseAnswer.of(queue.renew(session, who.person, case_id, given.token, desk.clock()))
 
 
 @router.post("/cases/{case_id}/release", status_code=204)
-def release(request: Request, who: Who, case_id: int, given: Held) -> None:
+def release(request: Request, who: Who, case_id: Id, given: Held) -> None:
     desk = desk_of(request)
     with desk.records.write() as session:
         queue.release(session, who.person, case_id, given.token, desk.clock())
 
 
 @router.post("/cases/{case_id}/skip", status_code=204)
-def skip(request: Request, who: Who, case_id: int, given: Skip) -> None:
+def skip(request: Request, who: Who, case_id: Id, given: Skip) -> None:
     desk = desk_of(request)
     with desk.records.write() as session:
         queue.skip(session, who.person, case_id, given.token, given.reason, desk.clock())
 
 
 @router.post("/cases/{case_id}/decide")
-def decide(request: Request, who: Who, case_id: int, given: Decide) -> schemas.DecisionAnswer:
+def decide(request: Request, who: Who, case_id: Id, given: Decide) -> schemas.DecisionAnswer:
     desk = desk_of(request)
     verdict = Verdict(given.outcome, given.reason, given.correction, given.act, given.claim_id)
     with desk.records.write() as session:
@@ -176,7 +177,7 @@ def decide(request: Request, who: Who, case_id: int, given: Decide) -> schemas.D
 
 
 @router.post("/cases/{case_id}/escalate", status_code=204)
-def escalate(request: Request, who: Who, case_id: int, given: Escalation) -> None:
+def escalate(request: Request, who: Who, case_id: Id, given: Escalation) -> None:
     desk = desk_of(request)
     with desk.records.write() as session:
         decision.escalate(
@@ -185,14 +186,14 @@ def escalate(request: Request, who: Who, case_id: int, given: Escalation) -> Non
 
 
 @router.post("/cases/{case_id}/reopen", status_code=204)
-def reopen(request: Request, who: Who, case_id: int, given: Reason) -> None:
+def reopen(request: Request, who: Who, case_id: Id, given: Reason) -> None:
     desk = desk_of(request)
     with desk.records.write() as session:
         decision.reopen(session, who.person, case_id, given.reason, desk.clock())
 
 
 @router.post("/decisions/{decision_id}/undo")
-def undo(request: Request, who: Who, decision_id: int) -> schemas.LeaseAnswer:
+def undo(request: Request, who: Who, decision_id: Id) -> schemas.LeaseAnswer:
     desk = desk_of(request)
     with desk.records.write() as session:
         return schemas.LeaseAnswer.of(decision.undo(session, who.person, decision_id, desk.clock()))
@@ -203,7 +204,7 @@ def _in_vietnam(moment: datetime) -> datetime:
 
 
 # A day typed without a zone is a day in Vietnam.
-Moment = Annotated[datetime, AfterValidator(_in_vietnam)]
+Moment = Annotated[datetime, AfterValidator(reckonable), AfterValidator(_in_vietnam)]
 
 
 class Asked(BaseModel):
@@ -246,7 +247,7 @@ def search(
 
 
 @router.get("/cases/{case_id}/similar")
-def similar(request: Request, who: Who, case_id: int) -> list[schemas.SimilarAnswer]:
+def similar(request: Request, who: Who, case_id: Id) -> list[schemas.SimilarAnswer]:
     desk = desk_of(request)
     with desk.records.read() as session:
         found = views.similar(session, who.person, desk.engine, case_id)
@@ -263,20 +264,20 @@ def work(request: Request, who: Who) -> schemas.WorkAnswer:
 
 
 @router.post("/work/{task_id}/retry")
-def retry(request: Request, who: Who, task_id: int) -> None:
+def retry(request: Request, who: Who, task_id: Id) -> None:
     desk = desk_of(request)
     with desk.records.write() as session:
         pipeline.retry(session, who.person, task_id, desk.clock())
 
 
 @router.post("/work/{task_id}/discard")
-def discard(request: Request, who: Who, task_id: int) -> None:
+def discard(request: Request, who: Who, task_id: Id) -> None:
     with desk_of(request).records.write() as session:
         pipeline.discard(session, who.person, task_id)
 
 
 @router.post("/cases/{case_id}/picture", status_code=202)
-def ask_for_picture(request: Request, who: Who, case_id: int) -> None:
+def ask_for_picture(request: Request, who: Who, case_id: Id) -> None:
     desk = desk_of(request)
     with desk.records.write() as session:
         pictures.ask(session, who.person, case_id, desk.clock())
@@ -285,7 +286,7 @@ def ask_for_picture(request: Request, who: Who, case_id: int) -> None:
 @router.get(
     "/cases/{case_id}/picture", response_class=Response, responses={200: {"content": {"image/png": {}}}}
 )
-def picture(request: Request, who: Who, case_id: int) -> Response:
+def picture(request: Request, who: Who, case_id: Id) -> Response:
     """Give the latest picture of the page of a case's post; an event says that it was seen."""
     desk = desk_of(request)
     with desk.records.write() as session:
@@ -319,19 +320,19 @@ _SOURCE_FIELDS = (
 
 
 @router.post("/sources/{source_id}/pause")
-def pause_source(request: Request, who: Who, source_id: int) -> None:
+def pause_source(request: Request, who: Who, source_id: Id) -> None:
     with desk_of(request).records.write() as session:
         source_room.pause(session, who.person, source_id)
 
 
 @router.post("/sources/{source_id}/resume")
-def resume_source(request: Request, who: Who, source_id: int) -> None:
+def resume_source(request: Request, who: Who, source_id: Id) -> None:
     with desk_of(request).records.write() as session:
         source_room.resume(session, who.person, source_id)
 
 
 @router.post("/sources/{source_id}/test")
-def test_source(request: Request, who: Who, source_id: int) -> dict[str, object]:
+def test_source(request: Request, who: Who, source_id: Id) -> dict[str, object]:
     return source_room.try_out(desk_of(request), who.person, source_id)
 
 
@@ -345,7 +346,7 @@ def runs(request: Request, who: Who, paged: Pages) -> list[schemas.RunAnswer]:
 @router.get("/audit")
 def audit_log(
     request: Request, who: Who, paged: Pages, actor: str = "", action: str = "", subject: str = "",
-    since: date | None = None, until: date | None = None,
+    since: Day | None = None, until: Day | None = None,
 ) -> list[schemas.EventAnswer]:  # fmt: skip
     """Give events, newest first; `since` and `until` are days in Vietnam, both within."""
     wanted = views.EventFilter(actor, action, subject, since, until)
@@ -369,7 +370,7 @@ def verify(request: Request, who: Who) -> schemas.VerdictAnswer:
 
 
 @router.get("/captures/{capture_id}")
-def capture(request: Request, who: Who, capture_id: int, reason: str = "") -> schemas.CaptureAnswer:
+def capture(request: Request, who: Who, capture_id: Id, reason: str = "") -> schemas.CaptureAnswer:
     """Give a capture's record; an event says that it was looked at, and why: `reason` must be given."""
     with desk_of(request).records.write() as session:
         return schemas.CaptureAnswer.model_validate(views.capture(session, who.person, capture_id, reason))

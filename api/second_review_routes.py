@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth import Who, desk_of
+from api.bounds import Id
 from review import blind
 from review.blind import Unread
 from review.reading import Reading
@@ -61,13 +62,13 @@ def waiting(request: Request, who: Who) -> list[BlindAnswer]:
 
 
 @router.get("/{case_id}")
-def to_read(request: Request, who: Who, case_id: int) -> BlindAnswer:
+def to_read(request: Request, who: Who, case_id: Id) -> BlindAnswer:
     with desk_of(request).records.read() as session:
         return BlindAnswer.of(blind.to_read(session, who.person, case_id))
 
 
 @router.post("/{case_id}", status_code=204)
-def answer(request: Request, who: Who, case_id: int, given: AnswerGiven) -> None:
+def answer(request: Request, who: Who, case_id: Id, given: AnswerGiven) -> None:
     desk = desk_of(request)
     with desk.records.write() as session:
         blind.answer(session, who.person, case_id, given.reading(), given.seen, desk.clock())

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api import tokens
 from api.auth import Who, desk_of
+from api.bounds import Id
 from api.scopes import Scope
 
 router = APIRouter(prefix="/api/v1/tokens")
@@ -60,7 +61,7 @@ def create(request: Request, who: Who, given: NewToken) -> MadeToken:
 
 
 @router.post("/{token_id}/revoke", status_code=204)
-def revoke(request: Request, who: Who, token_id: int) -> None:
+def revoke(request: Request, who: Who, token_id: Id) -> None:
     desk = desk_of(request)
     with desk.records.write() as session:
         tokens.revoke(session, who.person, token_id, desk.clock())

@@ -25,15 +25,21 @@ _PAGE = 200
 @contextmanager
 def postgres() -> Iterator[tuple[str, Records]]:
     """Give a migrated PostgreSQL database and its address."""
+    with empty_postgres() as records:
+        migrate(records)
+        yield records.engine.url.render_as_string(hide_password=False), records
+
+
+@contextmanager
+def empty_postgres() -> Iterator[Records]:
+    """Give a PostgreSQL database without any table."""
     name = f"kiemtin_bench_{secrets.token_hex(6)}"
     server = create_engine(_SERVER, isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
-    url = server.url.set(database=name).render_as_string(hide_password=False)
-    records = Records(url)
+    records = Records(server.url.set(database=name).render_as_string(hide_password=False))
     try:
-        migrate(records)
-        yield url, records
+        yield records
     finally:
         records.close()
         with server.connect() as connection:

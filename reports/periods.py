@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
-_WEEK = re.compile(r"(\d{4})-W(\d{2})")
-_QUARTER = re.compile(r"(\d{4})-Q([1-4])")
+_WEEK = re.compile(r"([12]\d{3})-W(\d{2})")
+_QUARTER = re.compile(r"([12]\d{3})-Q([1-4])")
 
 
 class BadPeriod(Exception):

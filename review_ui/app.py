@@ -7,14 +7,14 @@ from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urlencode
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from api import problems
+from api import bounds, problems
 from api.app import create_api
 from api.auth import MustAddFactor, MustChangePassword, NotSignedIn
 from api.desk import Desk
@@ -91,7 +91,8 @@ def create_app(desk: Desk) -> FastAPI:
     app = create_api(desk)
     app.state.translate = lambda language, text: translations(language).gettext(text)
     for module in _PAGES:
-        app.include_router(module.router, include_in_schema=False)
+        checks = [Depends(bounds.require_text)]
+        app.include_router(module.router, include_in_schema=False, dependencies=checks)
     app.mount("/static", Lasting(directory=Path(str(files("review_ui") / "static"))))
     app.mount("/vendor", Lasting(directory=Path(str(files("js_lib_htmx") / "static" / "htmx"))))
     for kind in problems.HANDLED:

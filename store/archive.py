@@ -6,6 +6,7 @@ import fcntl
 import os
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -182,21 +183,33 @@ class Archive:
         Raises `ArchiveError` when the remote does not take it; it is not in the archive then.
         """
         sync(path)
-        target = self.folder / warc
-        path.rename(target)
-        sync(self.folder)
         if self._remote is not None:
-            kept = self.ship().kept
-            if target.exists():
-                target.unlink()
-                raise ArchiveError(kept.get(warc, f"{warc} không gửi được tới kho ở xa"))
+            # Never here under its name: a later process would send what the records may not come to name.
+            self._remote.put(path, warc)
+            path.unlink()
+        else:
+            path.rename(self.folder / warc)
+        sync(self.folder)
+
+    def sealed_names(self) -> set[str]:
+        """Return the names of all sealed files, here and in the remote."""
+        here = {path.name for path in self.folder.glob(f"*{_SEALED}")}
+        return here | (self._remote.names() if self._remote is not None else set())
 
     def remove(self, warc: str) -> None:
-        """Remove a sealed file, here and in the remote; one that is not there is no error."""
+        """Remove a sealed file, here and in the remote with its versions; one that is not there is no error.
+
+        Raises `ArchiveError` while another process sends it, and what `Remote.remove` raises.
+        """
         if Path(warc).name != warc:
             raise ArchiveError(f"{warc!r} không phải tên tệp lưu trữ")
-        (self.folder / warc).unlink(missing_ok=True)
-        if self.folder.exists():
+        with suppress(FileNotFoundError), (self.folder / warc).open("rb") as file:
+            try:
+                # Who sends it holds this lock; else it would be there again as soon as it was removed.
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ArchiveError(f"{warc}: một tiến trình khác đang gửi tệp này đi") from None
+            (self.folder / warc).unlink()
             sync(self.folder)
         if self._remote is not None:
             self._remote.remove(warc)

@@ -2,8 +2,8 @@
 
 A file is written anew without them, beside the old one; then one transaction lets the records name the new
 file, and the old one is removed. A process killed at any point leaves a row of `archive_rewrite` that says
-which of the two counts; `recover` then removes the other. Only files are touched that nobody has written to
-for `quiet`: a capture is on disk a moment before the records know it.
+which of the two counts; `recover` then removes the other, and an old file that came back. Only files are
+touched that nobody has written to for `quiet`: a capture is on disk a moment before the records know it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, BinaryIO, cast
 
 import structlog
@@ -36,6 +37,7 @@ log = structlog.get_logger("kiemtin.archive")
 
 QUIET = timedelta(days=1)
 _CHUNK = 8 << 20
+_ASIDE = ".cut"
 _TOKEN = re.compile(r"(-[0-9a-f]{8})?\.warc\.gz$")
 
 
@@ -108,6 +110,7 @@ def cut_due(
     One process at a time may do so; `alive` is called before each file.
     """
     done = Cut()
+    _remove_again(records, archive)
     recover(records, archive, now)
     with records.read() as session:
         files = sorted(set(due(session, cutoff).values()))
@@ -127,13 +130,14 @@ def cut_due(
 
 def recover(records: Records, archive: Archive, now: Callable[[], datetime]) -> None:
     """Finish what was begun: remove of each pair of files the one that the records do not name."""
+    for half in archive.folder.glob(f"*{_ASIDE}"):  # one process at a time cuts: nobody writes them now
+        half.unlink(missing_ok=True)
     with records.read() as session:
         rows = session.scalars(select(Rewrite).where(Rewrite.done_at.is_(None)).order_by(Rewrite.id)).all()
     for row in rows:
         goes = row.old if row.switched_at is not None else row.new
         try:
             if goes:
-                (archive.folder / f"{goes}.new").unlink(missing_ok=True)
                 archive.remove(goes)
         except (ArchiveError, OSError) as error:
             log.warning("archive.not_removed", warc=goes, reason=str(error))
@@ -146,6 +150,20 @@ def recover(records: Records, archive: Archive, now: Callable[[], datetime]) -> 
                 session.delete(kept)
             else:
                 kept.done_at, kept.error = now(), ""
+
+
+def _remove_again(records: Records, archive: Archive) -> None:
+    """Remove old files that are there again: another host was killed between sending one and removing it."""
+    with records.read() as session:
+        gone = set(session.scalars(select(Rewrite.old).where(Rewrite.done_at.is_not(None))))
+    if not gone:
+        return
+    try:
+        for warc in sorted(gone & archive.sealed_names()):
+            archive.remove(warc)
+            log.warning("archive.removed_again", warc=warc)
+    except (ArchiveError, OSError) as error:
+        log.warning("archive.not_looked_through", reason=str(error))
 
 
 def known(session: Session, warc: str) -> dict[int, int | None]:
@@ -218,7 +236,7 @@ def _cut_file(
     size = archive.size(warc)
     places: dict[int, int] = {}
     if new:
-        aside = archive.folder / f"{new}.new"
+        aside = archive.folder / f"{new}{_ASIDE}"
         places = _copy(archive, warc, aside, keep, ends)
         archive.take_in(aside, new)
     with records.write() as session:
@@ -256,27 +274,19 @@ def _copy(
     return places
 
 
-class _at_hand:
+@contextmanager
+def _at_hand(archive: Archive, warc: str) -> Iterator[BinaryIO]:
     """Give a file of the archive to read back and forth; one of the remote is fetched first."""
-
-    def __init__(self, archive: Archive, warc: str) -> None:
-        self._archive, self._warc = archive, warc
-        self._fetched: Path | None = None
-
-    def __enter__(self) -> BinaryIO:
-        local = self._archive.folder / self._warc
-        if not local.exists():
-            self._fetched = local.with_name(f"{self._warc}.fetched")
-            with self._archive.open(self._warc) as far, self._fetched.open("wb") as near:
-                shutil.copyfileobj(far, near, _CHUNK)
-            local = self._fetched
-        self._file = local.open("rb")
-        return self._file
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-        if self._fetched is not None:
-            self._fetched.unlink(missing_ok=True)
+    try:
+        near = (archive.folder / warc).open("rb")
+    except FileNotFoundError:
+        # Without a name: whatever becomes of this process, nothing of it stays on the disk.
+        with archive.open(warc) as far, TemporaryFile(dir=archive.folder) as file:
+            shutil.copyfileobj(far, file, _CHUNK)
+            yield file
+        return
+    with near:
+        yield near
 
 
 def _switch(

@@ -92,7 +92,7 @@ class Remote:
             with self._asking(path.name):
                 found = self._digest(self._place(path.name))
                 if found is None:
-                    self._upload(path, digest)
+                    self._upload(path, path.name, digest)
                 elif found != digest:
                     raise ArchiveError(
                         f"{self.url}/{path.name} đã có và khác {path}; không ghi đè."
@@ -101,6 +101,13 @@ class Remote:
             path.unlink()
             sync(path.parent)
         return True
+
+    def put(self, path: Path, name: str) -> None:
+        """Let a local file be `name` here, read back; nothing may have that name. The local one stays."""
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        with self._asking(name):
+            self._upload(path, name, digest)
 
     def open(self, name: str) -> BinaryIO:
         """Open a file here to read it by range; raises `ArchiveAbsent` when there is none."""
@@ -128,10 +135,53 @@ class Remote:
                 raise ArchiveAbsent(f"Không thấy tệp {name} ở {self.url}.") from error
         return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
+    def names(self) -> set[str]:
+        """Return the names of all files here; one listing."""
+        with self._asking("*"):
+            try:
+                return {one.rpartition("/")[2] for one in self._fs.ls(self._root, detail=False)}
+            except FileNotFoundError:  # a prefix that nothing lies under is not there
+                return set()
+
     def remove(self, name: str) -> None:
-        """Remove a file; one that is not there is no error. Older versions that a store keeps are its own."""
-        with self._asking(name), suppress(FileNotFoundError):
-            self._fs.rm_file(self._place(name))
+        """Remove a file, with every version of it that an S3 store keeps; one that is not there is no error.
+
+        Raises `ArchiveError` when the store holds on to a version.
+        """
+        place = self._place(name)
+        with self._asking(name):
+            if self._s3:
+                with suppress(FileNotFoundError):
+                    self._remove_object(*self._fs.split_path(place)[:2])
+                return
+            for one in (place, f"{place}.part"):  # half a copy, where a process was killed while it sent it
+                with suppress(FileNotFoundError):
+                    self._fs.rm_file(one)
+
+    def _remove_object(self, bucket: str, key: str) -> None:
+        told = self._fs.call_s3("delete_object", Bucket=bucket, Key=key)
+        # A bucket that keeps versions names the marker that it put where the object was.
+        if not told.get("DeleteMarker") and not told.get("VersionId"):
+            return
+        try:
+            for version in self._versions(bucket, key):
+                self._fs.call_s3("delete_object", Bucket=bucket, Key=key, VersionId=version)
+        except PermissionError as error:
+            raise ArchiveError(
+                f"s3://{bucket}/{key} đã xóa nhưng kho còn giữ bản cũ ({error}). Cấp quyền"
+                " s3:ListBucketVersions và s3:DeleteObjectVersion, hoặc đợi hết hạn khóa (Object Lock)."
+            ) from error
+
+    def _versions(self, bucket: str, key: str) -> list[str]:
+        found: list[str] = []
+        after: dict[str, str] = {}
+        while True:
+            page = self._fs.call_s3("list_object_versions", Bucket=bucket, Prefix=key, **after)
+            rows = [*page.get("DeleteMarkers", ()), *page.get("Versions", ())]
+            found += [one["VersionId"] for one in rows if one["Key"] == key]
+            if not page.get("IsTruncated"):
+                return found
+            after = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
 
     @contextmanager
     def _asking(self, name: str) -> Iterator[None]:
@@ -145,9 +195,9 @@ class Remote:
     def _place(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}"
 
-    def _upload(self, path: Path, digest: str) -> None:
+    def _upload(self, path: Path, name: str, digest: str) -> None:
         # An S3 object appears whole or not at all; elsewhere half a file must not bear the name.
-        place = self._place(path.name)
+        place = self._place(name)
         written = place if self._s3 else f"{place}.part"
         on_disk = isinstance(self._fs, LocalFileSystem)
         pace = {"chunksize": PART, "max_concurrency": 4} if self._s3 else {}
@@ -158,7 +208,7 @@ class Remote:
             with suppress(FileNotFoundError):
                 self._fs.rm_file(written)
             raise ArchiveError(
-                f"{path.name}: bản vừa gửi tới {self.url} đọc lại không giống bản ở {path}."
+                f"{name}: bản vừa gửi tới {self.url} đọc lại không giống bản ở {path}."
                 " Bản ở đó đã bỏ; lần sau gửi lại."
             )
         if written != place:

@@ -20,7 +20,7 @@ from store.quality_tables import Adjudication, Golden
 from store.retention_tables import LegalHold
 from store.second_review_tables import SecondReview
 from store.tables import Assessment, Case, Decision, Post, Referral
-from store.vocabulary import HARMFUL, CaseState, ReferralState, TaskKind
+from store.vocabulary import HARMFUL, CaseState, ReferralState, SecondReviewWhy, TaskKind
 from store.work_tables import Task
 
 
@@ -81,7 +81,13 @@ def held(keeper: Keeper) -> ColumnElement[bool]:
         Keeper.REFERRAL: exists().where(Referral.case_id == Case.id, Referral.state.in_(UNDER_REFERRAL)),
         Keeper.COMPLAINT: exists().where(Complaint.case_id == Case.id, Complaint.closed_at.is_(None)),
         Keeper.READING: or_(
-            exists().where(SecondReview.case_id == Case.id, SecondReview.answered_at.is_(None)),
+            # One of words that were edited since waits for nobody, one for a complaint as long as that does.
+            exists().where(
+                SecondReview.case_id == Case.id,
+                SecondReview.answered_at.is_(None),
+                SecondReview.content_hash == Case.content_hash,
+                SecondReview.why != SecondReviewWhy.COMPLAINT,
+            ),
             exists().where(Adjudication.case_id == Case.id, Adjudication.settled_at.is_(None)),
         ),
         Keeper.GOLDEN: exists().where(Golden.case_id == Case.id, Golden.retired_at.is_(None)),

@@ -36,7 +36,9 @@ def look(
         rewrites = session.scalars(select(Rewrite).where(Rewrite.begun_at >= purge.at)).all()
     left["index"] = sum(len(indexed(posts[start : start + PAGE])) for start in range(0, len(posts), PAGE))
     for row in rewrites:
-        left["archive_files"] = left.get("archive_files", 0) + archive.sealed(row.old)
+        # A remote may hold on to older versions of a file that can no longer be read by its name.
+        there = row.done_at is None or archive.sealed(row.old)
+        left["archive_files"] = left.get("archive_files", 0) + there
         if row.switched_at is not None and row.new:
             left["archive_records"] = left.get("archive_records", 0) + _unnamed(records, archive, row.new)
     return {place: number for place, number in left.items() if number}

@@ -11,6 +11,7 @@ from starlette.datastructures import FormData
 from api import bundle_routes, redaction
 from api import bundles as room
 from api.auth import Who, desk_of
+from api.bounds import Id
 from api.bundle_work import shelf_of, works_of
 from evidence.propose import Kind
 from review.errors import ReviewError
@@ -37,7 +38,7 @@ def listing(request: Request, who: Who) -> Response:
 
 
 @router.get("/{referral_id}")
-def one(request: Request, who: Who, referral_id: int) -> Response:
+def one(request: Request, who: Who, referral_id: Id) -> Response:
     """Show a bundle, or, until it is built, what is to be masked."""
     desk = desk_of(request)
     works = works_of(request)
@@ -64,13 +65,13 @@ def one(request: Request, who: Who, referral_id: int) -> Response:
 
 
 @router.get("/{referral_id}/picture")
-def picture(request: Request, who: Who, referral_id: int) -> Response:
+def picture(request: Request, who: Who, referral_id: Id) -> Response:
     """Show the picture of the page to the person who masks it."""
     return bundle_routes.picture(request, who, referral_id)
 
 
 @router.post("/{referral_id}/masking")
-def mask(request: Request, who: Who, referral_id: int, form: Given) -> Response:
+def mask(request: Request, who: Who, referral_id: Id, form: Given) -> Response:
     """Confirm what is masked."""
     desk = desk_of(request)
     wish = redaction.Wish(
@@ -83,40 +84,40 @@ def mask(request: Request, who: Who, referral_id: int, form: Given) -> Response:
 
 
 @router.post("/{referral_id}/build")
-def build(request: Request, who: Who, referral_id: int) -> Response:
+def build(request: Request, who: Who, referral_id: Id) -> Response:
     """Begin to build; the page says how far it is."""
     works_of(request).start(who.person, referral_id)
     return _to(referral_id)
 
 
 @router.get("/{referral_id}/file")
-def file(request: Request, who: Who, referral_id: int) -> FileResponse:
+def file(request: Request, who: Who, referral_id: Id) -> FileResponse:
     """Give the bundle."""
     return bundle_routes.file(request, who, referral_id)
 
 
 @router.post("/{referral_id}/receipt")
-def receipt(request: Request, who: Who, referral_id: int, words: Annotated[str, Form()] = "") -> Response:
+def receipt(request: Request, who: Who, referral_id: Id, words: Annotated[str, Form()] = "") -> Response:
     """Note the receipt."""
     bundle_routes.receipt(request, who, referral_id, bundle_routes.Receipt(receipt=words))
     return _to(referral_id)
 
 
 @router.post("/{referral_id}/recall")
-def call_back(request: Request, who: Who, referral_id: int, reason: Annotated[str, Form()] = "") -> Response:
+def call_back(request: Request, who: Who, referral_id: Id, reason: Annotated[str, Form()] = "") -> Response:
     """Recall the bundle."""
     bundle_routes.call_back(request, who, referral_id, bundle_routes.Reason(reason=reason))
     return _to(referral_id)
 
 
 @router.get("/{referral_id}/recall")
-def notice(request: Request, who: Who, referral_id: int) -> FileResponse:
+def notice(request: Request, who: Who, referral_id: Id) -> FileResponse:
     """Give the notice of the recall."""
     return bundle_routes.notice(request, who, referral_id)
 
 
 @router.post("/{referral_id}/timestamp")
-def timestamp(request: Request, who: Who, referral_id: int) -> Response:
+def timestamp(request: Request, who: Who, referral_id: Id) -> Response:
     """Ask again for the dates that are owed."""
     desk = desk_of(request)
     room.date(desk.records, who.person, shelf_of(desk), desk.clock())

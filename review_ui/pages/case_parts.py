@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from api import kept_pages
 from api.auth import SignedIn, Who, desk_of
+from api.bounds import Count, Id
 from review import alike, case_page, copies, notes, opening
 from review.errors import NoSuchCase, ReviewError
 from review_ui.page import page, say
@@ -27,7 +28,7 @@ Chosen = Annotated[str, StringConstraints(pattern=r"^\d{1,18}:\d{1,9}:[0-9a-f]{6
 
 @router.post("/cases/{case_id}/copies")
 def mark(
-    request: Request, who: Who, case_id: int, copy_hash: Text, verdict: Text = "", live: Text = ""
+    request: Request, who: Who, case_id: Id, copy_hash: Text, verdict: Text = "", live: Text = ""
 ) -> Response:
     """Say of near copies that they say the same, or not; "" takes it back."""
     said = CopyVerdict(verdict) if verdict in set(CopyVerdict) else None
@@ -39,7 +40,7 @@ def mark(
 
 
 @router.post("/cases/{case_id}/split")
-def split(request: Request, who: Who, case_id: int, copy_hash: Text, live: Text = "") -> Response:
+def split(request: Request, who: Who, case_id: Id, copy_hash: Text, live: Text = "") -> Response:
     def act(session: Session) -> None:
         copies.split(session, who.person, case_id, copy_hash, desk_of(request).clock())
 
@@ -47,7 +48,7 @@ def split(request: Request, who: Who, case_id: int, copy_hash: Text, live: Text 
 
 
 @router.post("/cases/{case_id}/notes")
-def note(request: Request, who: Who, case_id: int, text: Text = "") -> Response:
+def note(request: Request, who: Who, case_id: Id, text: Text = "") -> Response:
     def act(session: Session) -> None:
         notes.add(session, who.person, case_id, text, desk_of(request).clock())
 
@@ -55,7 +56,7 @@ def note(request: Request, who: Who, case_id: int, text: Text = "") -> Response:
 
 
 @router.get("/cases/{case_id}/kept")
-def kept(request: Request, who: Who, case_id: int, capture: int | None = None) -> Response:
+def kept(request: Request, who: Who, case_id: Id, capture: Id | None = None) -> Response:
     """Show the archived page of a case beside its picture, once a reason was given; or a part of a page."""
     with desk_of(request).records.read() as session:
         found = kept_pages.captures(session, who.person, case_id)
@@ -76,7 +77,7 @@ def kept(request: Request, who: Who, case_id: int, capture: int | None = None) -
 
 
 @router.post("/cases/{case_id}/kept")
-def open_kept(request: Request, who: Who, case_id: int, reason: Text = "") -> Response:
+def open_kept(request: Request, who: Who, case_id: Id, reason: Text = "") -> Response:
     """Give the reason for looking at the originals of a case, and show them."""
     with desk_of(request).records.write() as session:
         opening.open_originals(session, who.person, case_id, reason)
@@ -92,14 +93,14 @@ def waiting(request: Request, who: Who) -> Response:
 
 
 @router.get("/cases/{case_id}/alike")
-def cases_alike(request: Request, who: Who, case_id: int, made: int = 0) -> Response:
+def cases_alike(request: Request, who: Who, case_id: Id, made: Count = 0) -> Response:
     """Show free cases that say the same, to be chosen."""
     return _alike(request, who, case_id, made=made)
 
 
 @router.post("/cases/{case_id}/alike")
 def decide_alike(
-    request: Request, who: Who, case_id: int, chosen: Annotated[list[Chosen] | None, Form()] = None
+    request: Request, who: Who, case_id: Id, chosen: Annotated[list[Chosen] | None, Form()] = None
 ) -> Response:
     desk = desk_of(request)
     wanted = [one.split(":", 2) for one in chosen or ()]

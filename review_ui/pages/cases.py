@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse
 
 from api import pictures, views
 from api.auth import Who, desk_of
+from api.bounds import Id
 from review import alike, case_page, decision, drafts, queue
 from review.permissions import Action, may
 from review_ui.page import page
@@ -18,7 +19,7 @@ router = APIRouter()
 
 
 @router.get("/cases/{case_id}")
-def case(request: Request, who: Who, case_id: int) -> Response:
+def case(request: Request, who: Who, case_id: Id) -> Response:
     """Show a case to read; taking it is a step of its own."""
     desk = desk_of(request)
     with desk.records.read() as session:
@@ -33,7 +34,7 @@ def case(request: Request, who: Who, case_id: int) -> Response:
 
 
 @router.get("/cases/{case_id}/similar")
-def similar(request: Request, who: Who, case_id: int) -> Response:
+def similar(request: Request, who: Who, case_id: Id) -> Response:
     """Show posts that are like the one of a case, a part of its page; it does not wait for the engine."""
     desk = desk_of(request)
     try:
@@ -45,7 +46,7 @@ def similar(request: Request, who: Who, case_id: int) -> Response:
 
 
 @router.post("/cases/{case_id}/take")
-def take(request: Request, who: Who, case_id: int) -> Response:
+def take(request: Request, who: Who, case_id: Id) -> Response:
     """Lease a case and go on with it on the triage screen."""
     desk = desk_of(request)
     with desk.records.write() as session:
@@ -54,7 +55,7 @@ def take(request: Request, who: Who, case_id: int) -> Response:
 
 
 @router.post("/cases/{case_id}/picture")
-def picture(request: Request, who: Who, case_id: int) -> Response:
+def picture(request: Request, who: Who, case_id: Id) -> Response:
     """Ask for a picture of the page of a case's post."""
     desk = desk_of(request)
     with desk.records.write() as session:
@@ -63,7 +64,7 @@ def picture(request: Request, who: Who, case_id: int) -> Response:
 
 
 @router.post("/cases/{case_id}/reopen")
-def reopen(request: Request, who: Who, case_id: int, reason: Annotated[str, Form()] = "") -> Response:
+def reopen(request: Request, who: Who, case_id: Id, reason: Annotated[str, Form()] = "") -> Response:
     desk = desk_of(request)
     with desk.records.write() as session:
         decision.reopen(session, who.person, case_id, reason, desk.clock())

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from api import claims, problems, views
 from api.auth import SignedIn, Who, desk_of
+from api.bounds import Count
 from api.claim_routes import Asked
 from review.errors import ReasonNeeded, ReviewError
 from review.permissions import Action, require
@@ -63,7 +64,7 @@ Filled = Annotated[Sheet, Form()]
 class AskedPage(Asked):
     """The same question with the row that a page of the list begins with."""
 
-    offset: Annotated[int, Query(ge=0)] = 0
+    offset: Count = 0
 
 
 @router.get("/claims")

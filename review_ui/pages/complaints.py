@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 
 from api import problems
 from api.auth import SignedIn, Who, desk_of
+from api.bounds import Count, Day, Id
 from api.complaint_routes import PAGE
 from review import redress
 from review.errors import NoSuchCase, NotStanding, ReasonNeeded, ReferenceTaken, ReviewError
@@ -24,6 +26,7 @@ from store.vocabulary import ComplaintKind, Outcome
 router = APIRouter()
 
 Text = Annotated[str, Form()]
+_ROW = re.compile("[1-9][0-9]{0,17}")
 
 
 class Sheet(BaseModel):
@@ -32,14 +35,12 @@ class Sheet(BaseModel):
     case: str = ""
     kind: ComplaintKind = ComplaintKind.COMPLAINT
     reference: str = ""
-    received_on: date | None = None
+    received_on: Day | None = None
     said: str = ""
 
 
 @router.get("/complaints")
-def listing(
-    request: Request, who: Who, closed: bool = False, offset: Annotated[int, Query(ge=0)] = 0
-) -> Response:
+def listing(request: Request, who: Who, closed: bool = False, offset: Count = 0) -> Response:
     """List letters that wait, or that were answered."""
     desk = desk_of(request)
     with desk.records.read() as session:
@@ -61,7 +62,7 @@ def empty(request: Request, who: Who, case: str = "") -> Response:
 def receive(request: Request, who: Who, sheet: Annotated[Sheet, Form()]) -> Response:
     """Keep a letter that was typed in; what is missing or wrong comes back with the form."""
     require(who.person, Action.REVIEW)
-    if not sheet.case.strip().isdigit() or sheet.received_on is None:
+    if not _ROW.fullmatch(sheet.case.strip()) or sheet.received_on is None:
         return _form(request, who, sheet, say(request, "Hãy ghi số ca và ngày nhận đơn."), 422)
     letter = Letter(sheet.kind, sheet.reference, sheet.received_on, sheet.said)
     desk = desk_of(request)
@@ -74,13 +75,13 @@ def receive(request: Request, who: Who, sheet: Annotated[Sheet, Form()]) -> Resp
 
 
 @router.get("/complaints/{complaint_id}")
-def one(request: Request, who: Who, complaint_id: int) -> Response:
+def one(request: Request, who: Who, complaint_id: Id) -> Response:
     """Show a letter with the case it is about."""
     return _one(request, who, complaint_id, Answer())
 
 
 @router.post("/complaints/{complaint_id}/assign")
-def assign(request: Request, who: Who, complaint_id: int, to: Annotated[int, Form()]) -> Response:
+def assign(request: Request, who: Who, complaint_id: Id, to: Annotated[Id, Form()]) -> Response:
     """Give it to somebody who had no part in the case (lead)."""
     desk = desk_of(request)
     with desk.records.write() as session:
@@ -89,7 +90,7 @@ def assign(request: Request, who: Who, complaint_id: int, to: Annotated[int, For
 
 
 @router.post("/complaints/{complaint_id}/answer")
-def answer(request: Request, who: Who, complaint_id: int, given: Annotated[Answer, Form()]) -> Response:
+def answer(request: Request, who: Who, complaint_id: Id, given: Annotated[Answer, Form()]) -> Response:
     """Keep what the one to whom it was given found."""
     require(who.person, Action.REVIEW)
     reading = given.reading()
@@ -105,7 +106,7 @@ def answer(request: Request, who: Who, complaint_id: int, given: Annotated[Answe
 
 
 @router.post("/complaints/{complaint_id}/withdraw")
-def withdraw(request: Request, who: Who, complaint_id: int, reason: Text = "") -> Response:
+def withdraw(request: Request, who: Who, complaint_id: Id, reason: Text = "") -> Response:
     """End it, for its writer took it back (lead)."""
     desk = desk_of(request)
     with desk.records.write() as session:

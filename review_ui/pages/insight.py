@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from api.auth import Who
+from api.bounds import Id
 from api.drift import MOST_WEEKS, WEEKS, Against, Drift
 from api.explanations import Explanations
 from review_ui.page import page
@@ -15,7 +16,7 @@ router = APIRouter()
 
 
 @router.get("/cases/{case_id}/explanation")
-def explanation(request: Request, who: Who, case_id: int) -> Response:
+def explanation(request: Request, who: Who, case_id: Id) -> Response:
     """Show why the text of a case scores as it does, a part of its page; it is asked for after the page."""
     found: Explanations = request.app.state.explanations
     return page(request, "explanation.html", who, found=found.of_case(who.person, case_id))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BeforeValidator
 
-from api import pipeline, views
+from api import bounds, pipeline, views
 from api import sources as source_room
 from api.auth import Who, desk_of
+from api.bounds import Id
 from api.routes import Asked
 from review_ui import render
 from review_ui.page import page
@@ -26,7 +26,7 @@ def _empty_is_none(value: object) -> object:
     return value or None
 
 
-Day = Annotated[date | None, BeforeValidator(_empty_is_none)]
+Day = Annotated[bounds.Day | None, BeforeValidator(_empty_is_none)]
 Back = Annotated[str, Form()]
 
 _FILTERS = tuple(facet for facet in FACETS if facet not in {"flagged", "protected", "uncertain"})
@@ -63,7 +63,7 @@ def sources(request: Request, who: Who) -> Response:
 
 
 @router.post("/sources/{source_id}/pause")
-def pause(request: Request, who: Who, source_id: int, back: Back = "/sources") -> Response:
+def pause(request: Request, who: Who, source_id: Id, back: Back = "/sources") -> Response:
     """Leave a source alone."""
     with desk_of(request).records.write() as session:
         source_room.pause(session, who.person, source_id)
@@ -71,7 +71,7 @@ def pause(request: Request, who: Who, source_id: int, back: Back = "/sources") -
 
 
 @router.post("/sources/{source_id}/resume")
-def resume(request: Request, who: Who, source_id: int, back: Back = "/sources") -> Response:
+def resume(request: Request, who: Who, source_id: Id, back: Back = "/sources") -> Response:
     """Let a source be crawled again."""
     with desk_of(request).records.write() as session:
         source_room.resume(session, who.person, source_id)
@@ -79,7 +79,7 @@ def resume(request: Request, who: Who, source_id: int, back: Back = "/sources") 
 
 
 @router.post("/sources/{source_id}/test")
-def try_out(request: Request, who: Who, source_id: int) -> Response:
+def try_out(request: Request, who: Who, source_id: Id) -> Response:
     """Fetch a page of a source and show what would be made of it."""
     found = source_room.try_out(desk_of(request), who.person, source_id)
     return page(request, "source_test.html", who, found=found)
@@ -88,7 +88,7 @@ def try_out(request: Request, who: Who, source_id: int) -> Response:
 @router.get("/audit")
 def audit(
     request: Request, who: Who, actor: str = "", action: str = "", subject: str = "",
-    since: Day = None, until: Day = None, before: int | None = None, verify: bool = False,
+    since: Day = None, until: Day = None, before: Id | None = None, verify: bool = False,
 ) -> Response:  # fmt: skip
     """Show the audit log; with `verify`, walk the chain first."""
     wanted = views.EventFilter(actor.strip(), action.strip(), subject.strip(), since, until)

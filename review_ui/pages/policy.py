@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse
 
 from api import policy as policies
 from api.auth import Who, desk_of
+from api.bounds import Id
 from classifier.policy_text import MOST_CHARACTERS
 from review_ui.page import page
 
@@ -26,7 +27,7 @@ def overview(request: Request, who: Who) -> Response:
 
 
 @router.get("/policy/{policy_id}")
-def text(request: Request, who: Who, policy_id: int) -> Response:
+def text(request: Request, who: Who, policy_id: Id) -> Response:
     """Show a policy that is or was in force, as it was written."""
     with desk_of(request).records.read() as session:
         found = policies.one(session, who.person, policy_id)

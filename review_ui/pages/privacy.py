@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from api.auth import Who, desk_of
+from api.bounds import Id
 from review import legal_hold
 from review.permissions import Action, require
 from review_ui.page import page
@@ -33,7 +34,7 @@ def privacy(request: Request, who: Who) -> Response:
 def place(
     request: Request,
     who: Who,
-    number: Annotated[int, Form()],
+    number: Annotated[Id, Form()],
     subject: Annotated[Literal["case", "post"], Form()] = "case",
     reason: Text = "",
 ) -> Response:
@@ -45,7 +46,7 @@ def place(
 
 
 @router.post("/privacy/holds/{hold_id}/lift")
-def lift(request: Request, who: Who, hold_id: int, reason: Text = "") -> Response:
+def lift(request: Request, who: Who, hold_id: Id, reason: Text = "") -> Response:
     """Lift a hold."""
     desk = desk_of(request)
     with desk.records.write() as session:

@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse
 
 from api import problems
 from api.auth import SignedIn, Who, desk_of
+from api.bounds import Id
 from review import adjudication, golden, quality
 from review.decision import ActNeeded, Verdict
 from review.errors import CorrectionNeeded, ReasonNeeded, ReviewError
@@ -46,7 +47,7 @@ def numbers(
 
 
 @router.post("/quality/golden/{golden_id}/retire")
-def retire(request: Request, who: Who, golden_id: int, reason: Text = "") -> Response:
+def retire(request: Request, who: Who, golden_id: Id, reason: Text = "") -> Response:
     """Show a known case to nobody any more (lead)."""
     desk = desk_of(request)
     with desk.records.write() as session:
@@ -63,14 +64,14 @@ def disputes(request: Request, who: Who, settled: bool = False) -> Response:
 
 
 @router.get("/adjudication/{adjudication_id}")
-def dispute(request: Request, who: Who, adjudication_id: int) -> Response:
+def dispute(request: Request, who: Who, adjudication_id: Id) -> Response:
     """Show two readings of one text side by side (lead)."""
     return _show(request, who, adjudication_id)
 
 
 @router.post("/adjudication/{adjudication_id}/settle")
 def settle(
-    request: Request, who: Who, adjudication_id: int, outcome: Annotated[Outcome, Form()], reason: Text = "",
+    request: Request, who: Who, adjudication_id: Id, outcome: Annotated[Outcome, Form()], reason: Text = "",
     correction: Text = "",
     act: Text = "",
 ) -> Response:  # fmt: skip
@@ -86,7 +87,7 @@ def settle(
 
 
 @router.post("/adjudication/{adjudication_id}/golden")
-def mark(request: Request, who: Who, adjudication_id: int) -> Response:
+def mark(request: Request, who: Who, adjudication_id: Id) -> Response:
     """Keep what was settled as a known answer (lead)."""
     desk = desk_of(request)
     with desk.records.write() as session:

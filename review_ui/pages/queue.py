@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
 from api.auth import SignedIn, Who, desk_of
+from api.bounds import Count, Id
 from api.region import region_of
 from review import assignment, lanes, live, saved, wellbeing
 from review.errors import ReviewError
@@ -29,7 +30,7 @@ def listing(
     who: Who,
     lane: str = lanes.ALL,
     province: str = "",
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Count = 0,
 ) -> Response:
     """List the cases of a lane."""
     desk = desk_of(request)
@@ -55,13 +56,13 @@ def listing(
 
 @router.post("/cases/{case_id}/assign")
 def assign(
-    request: Request, who: Who, case_id: int, to: Text = "", note: Text = "", lane: Text = lanes.ALL
-) -> Response:
+    request: Request, who: Who, case_id: Id, to: Annotated[Id | None, Form()] = None, note: Text = "",
+    lane: Text = lanes.ALL,
+) -> Response:  # fmt: skip
     """Keep a queued case for one person, or for nobody where `to` is empty."""
     desk = desk_of(request)
     with desk.records.write() as session:
-        chosen = int(to) if to.isdigit() else None
-        assignment.assign(session, who.person, case_id, chosen, note, desk.clock())
+        assignment.assign(session, who.person, case_id, to, note, desk.clock())
     return RedirectResponse(f"/queue?{urlencode({'lane': lane})}", 303)
 
 
@@ -69,8 +70,8 @@ def assign(
 def hand_over(
     request: Request,
     who: Who,
-    case_id: int,
-    to: Annotated[int, Form(ge=1)],
+    case_id: Id,
+    to: Annotated[Id, Form(ge=1)],
     token: Text,
     note: Text = "",
     lane: Text = lanes.ALL,
@@ -112,7 +113,7 @@ def keep(
 
 
 @router.post("/filters/{filter_id}/remove")
-def forget(request: Request, who: Who, filter_id: int) -> Response:
+def forget(request: Request, who: Who, filter_id: Id) -> Response:
     with desk_of(request).records.write() as session:
         saved.remove(session, who.person, filter_id)
     return RedirectResponse("/filters", 303)

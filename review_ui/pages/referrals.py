@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from api import problems
 from api.auth import SignedIn, Who, desk_of
+from api.bounds import Count, Id
 from review import case_page, proposal, referral, referral_board
 from review.errors import NotAllowed, ReviewError
 from review.proposal import Proposal
@@ -25,7 +26,7 @@ Text = Annotated[str, Form()]
 class Sheet(BaseModel):
     """The form of a proposal as it was filled in. `basis` is a rule and one of its bases, "rule|basis"."""
 
-    version: int = 0
+    version: Count = 0
     seen: str = ""
     basis: str = ""
     milder: list[MilderMeans] = []
@@ -47,13 +48,13 @@ def board(request: Request, who: Who) -> Response:
 
 
 @router.get("/referrals/{referral_id}")
-def one(request: Request, who: Who, referral_id: int) -> Response:
+def one(request: Request, who: Who, referral_id: Id) -> Response:
     """Show a referral with what its approval is bound to."""
     return _one(request, who, referral_id)
 
 
 @router.post("/referrals/{referral_id}/approve")
-def approve(request: Request, who: Who, referral_id: int, evidence: Text, policy: Text) -> Response:
+def approve(request: Request, who: Who, referral_id: Id, evidence: Text, policy: Text) -> Response:
     desk = desk_of(request)
     with desk.records.write() as session:
         referral.approve(session, who.person, referral_id, evidence, policy, desk.clock(), desk.approved_for)
@@ -61,7 +62,7 @@ def approve(request: Request, who: Who, referral_id: int, evidence: Text, policy
 
 
 @router.post("/referrals/{referral_id}/{step}")
-def end(request: Request, who: Who, referral_id: int, step: str, words: Text = "") -> Response:
+def end(request: Request, who: Who, referral_id: Id, step: str, words: Text = "") -> Response:
     """Reject, withdraw, recall or acknowledge, with its reason or receipt."""
     steps = {
         "reject": referral.reject,
@@ -83,13 +84,13 @@ def end(request: Request, who: Who, referral_id: int, step: str, words: Text = "
 
 
 @router.get("/cases/{case_id}/referral")
-def empty(request: Request, who: Who, case_id: int) -> Response:
+def empty(request: Request, who: Who, case_id: Id) -> Response:
     """Show the form of a proposal, or why nothing may be proposed of the case."""
     return _form(request, who, case_id, Sheet())
 
 
 @router.post("/cases/{case_id}/referral")
-def propose(request: Request, who: Who, case_id: int, sheet: Annotated[Sheet, Form()]) -> Response:
+def propose(request: Request, who: Who, case_id: Id, sheet: Annotated[Sheet, Form()]) -> Response:
     """Propose; what is missing comes back with the form as it was filled in."""
     desk = desk_of(request)
     try:

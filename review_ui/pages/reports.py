@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse
 from api import reports as room
 from api import setup, views
 from api.auth import SignedIn, Who, desk_of
+from api.bounds import Count
 from api.claims import NoClaim
 from reports import dashboard as boards
 from reports import docx_paper, paper, transparency, weekly_document
@@ -95,9 +96,9 @@ def one(
     request: Request,
     who: Who,
     period: str,
-    version: int | None = None,
+    version: Count | None = None,
     audience: Audience = "inside",
-    told: int = -1,
+    told: Count | None = None,
 ) -> Response:
     """Show a report: a version, the newest, or of a week without one what it would be now."""
     kind, wanted = room.period_of(period)
@@ -117,8 +118,8 @@ def one(
 
 @router.get("/reports/{period}/file.{form}")
 def file(
-    request: Request, who: Who, period: str, form: Literal["docx", "pdf", "html"], version: int | None = None,
-    audience: Audience = "inside",
+    request: Request, who: Who, period: str, form: Literal["docx", "pdf", "html"],
+    version: Count | None = None, audience: Audience = "inside",
 ) -> Response:  # fmt: skip
     """Give a report as a file, by the letterhead of the settings; see `api.setup.telling`."""
     row, made = _document(request, who, period, version, audience)
@@ -144,7 +145,7 @@ def draft(request: Request, who: Who, period: str) -> Response:
 
 @router.post("/reports/{period}/{version}/publish")
 def publish(
-    request: Request, who: Who, period: str, version: int, note: Annotated[str, Form(max_length=2000)] = ""
+    request: Request, who: Who, period: str, version: Count, note: Annotated[str, Form(max_length=2000)] = ""
 ) -> Response:
     """Publish a draft with the lead's own words (lead)."""
     told = room.publish(desk_of(request), who.person, period, version, note)
@@ -153,7 +154,11 @@ def publish(
 
 @router.post("/reports/{period}/{version}/withdraw")
 def withdraw(
-    request: Request, who: Who, period: str, version: int, reason: Annotated[str, Form(max_length=2000)] = ""
+    request: Request,
+    who: Who,
+    period: str,
+    version: Count,
+    reason: Annotated[str, Form(max_length=2000)] = "",
 ) -> Response:
     """Take a published report back, with a reason (lead)."""
     room.withdraw(desk_of(request), who.person, period, version, reason)

@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse
 
 from api import problems
 from api.auth import SignedIn, Who, desk_of
+from api.bounds import Count, Id
 from review import blind
 from review.errors import ReviewError
 from review_ui.page import page, say
@@ -19,7 +20,7 @@ router = APIRouter()
 
 
 @router.get("/second-reviews")
-def waiting(request: Request, who: Who, done: int = 0) -> Response:
+def waiting(request: Request, who: Who, done: Count = 0) -> Response:
     """List the texts that wait for a second review; `done` is the one just given."""
     with desk_of(request).records.read() as session:
         rows = blind.waiting(session, who.person)
@@ -27,13 +28,13 @@ def waiting(request: Request, who: Who, done: int = 0) -> Response:
 
 
 @router.get("/second-reviews/{case_id}")
-def one(request: Request, who: Who, case_id: int) -> Response:
+def one(request: Request, who: Who, case_id: Id) -> Response:
     """Show a text to look at as if for the first time."""
     return _one(request, who, case_id, Answer())
 
 
 @router.post("/second-reviews/{case_id}")
-def answer(request: Request, who: Who, case_id: int, given: Annotated[Answer, Form()]) -> Response:
+def answer(request: Request, who: Who, case_id: Id, given: Annotated[Answer, Form()]) -> Response:
     """Take the answer; what is missing comes back with the form as it was filled in."""
     found = given.reading()
     if found is None:

@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse
 
 from api import tokens
 from api.auth import SignedIn, Who, desk_of
+from api.bounds import Count, Id
 from api.scopes import NEEDS, Scope
 from review.errors import ReviewError
 from review.permissions import may
@@ -29,7 +30,7 @@ def create(
     who: Who,
     name: Annotated[str, Form()] = "",
     scopes: Annotated[list[Scope] | None, Form()] = None,
-    days: Annotated[int, Form()] = 90,
+    days: Annotated[Count, Form()] = 90,
 ) -> Response:
     """Make a token; it is on this answer and nowhere else."""
     desk = desk_of(request)
@@ -42,7 +43,7 @@ def create(
 
 
 @router.post("/tokens/{token_id}/revoke")
-def revoke(request: Request, who: Who, token_id: int) -> Response:
+def revoke(request: Request, who: Who, token_id: Id) -> Response:
     desk = desk_of(request)
     with desk.records.write() as session:
         tokens.revoke(session, who.person, token_id, desk.clock())

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from api import setup
 from api.auth import SignedIn, Who, desk_of
+from api.bounds import Count, Id
 from api.region import region_of
 from review import case_page, decision, drafts, queue
 from review.decision import UNDO_WITHIN, Verdict
@@ -28,7 +29,7 @@ from store.vocabulary import Outcome
 router = APIRouter()
 
 Text = Annotated[str, Form()]
-Number = Annotated[int, Form()]
+Number = Annotated[Count, Form()]
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ Walking = Annotated[Walk, Depends(_walk)]
 
 @router.get("/")
 def triage(
-    request: Request, who: Who, lane: str = queue.ALL, province: str = "", done: int | None = None
+    request: Request, who: Who, lane: str = queue.ALL, province: str = "", done: Count | None = None
 ) -> Response:
     """Show the next case of a lane, leased to who asks; to those who may not review, the queue."""
     with desk_of(request).records.read() as session:
@@ -66,7 +67,7 @@ def triage(
 
 @router.post("/cases/{case_id}/decide")
 def decide(
-    request: Request, who: Who, case_id: int, walk: Walking, version: Number, token: Text, seen: Text,
+    request: Request, who: Who, case_id: Id, walk: Walking, version: Number, token: Text, seen: Text,
     outcome: Annotated[Outcome, Form()], reason: Text = "", correction: Text = "", act: Text = "",
     claim: Text = "", pick: Text = "",
 ) -> Response:  # fmt: skip
@@ -88,7 +89,7 @@ def decide(
 def escalate(
     request: Request,
     who: Who,
-    case_id: int,
+    case_id: Id,
     walk: Walking,
     version: Number,
     token: Text,
@@ -107,7 +108,7 @@ def escalate(
 
 @router.post("/cases/{case_id}/skip")
 def skip(
-    request: Request, who: Who, case_id: int, walk: Walking, token: Text, reason: Text = "", pick: Text = "",
+    request: Request, who: Who, case_id: Id, walk: Walking, token: Text, reason: Text = "", pick: Text = "",
 ) -> Response:  # fmt: skip
     why = _why("skip", reason, pick)
     return _then_next(
@@ -120,10 +121,10 @@ def skip(
 def leave(
     request: Request,
     who: Who,
-    case_id: int,
+    case_id: Id,
     walk: Walking,
     token: Text,
-    to: Annotated[int | None, Form()] = None,
+    to: Annotated[Id | None, Form()] = None,
 ) -> Response:
     """Give a case back undecided and go to the one after it, or back to case `to`."""
     desk = desk_of(request)
@@ -145,9 +146,9 @@ def leave(
 def undo(
     request: Request,
     who: Who,
-    decision_id: int,
+    decision_id: Id,
     walk: Walking,
-    held: Annotated[int | None, Form()] = None,
+    held: Annotated[Id | None, Form()] = None,
     token: Text = "",
 ) -> Response:
     """Take a decision back; the case that came after it is given back first."""
@@ -166,7 +167,7 @@ def undo(
 
 
 @router.post("/cases/{case_id}/renew", status_code=204)
-def renew(request: Request, who: Who, case_id: int, token: Text) -> None:
+def renew(request: Request, who: Who, case_id: Id, token: Text) -> None:
     desk = desk_of(request)
     with desk.records.write() as session:
         queue.renew(session, who.person, case_id, token, desk.clock())

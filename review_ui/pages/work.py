@@ -7,6 +7,7 @@ from fastapi.responses import RedirectResponse
 
 from api import pipeline
 from api.auth import Who, desk_of
+from api.bounds import Id
 from review_ui.page import page
 
 router = APIRouter()
@@ -22,7 +23,7 @@ def work(request: Request, who: Who) -> Response:
 
 
 @router.post("/work/{task_id}/retry")
-def retry(request: Request, who: Who, task_id: int) -> Response:
+def retry(request: Request, who: Who, task_id: Id) -> Response:
     """Try a task again."""
     desk = desk_of(request)
     with desk.records.write() as session:
@@ -31,7 +32,7 @@ def retry(request: Request, who: Who, task_id: int) -> Response:
 
 
 @router.post("/work/{task_id}/discard")
-def discard(request: Request, who: Who, task_id: int) -> Response:
+def discard(request: Request, who: Who, task_id: Id) -> Response:
     """Give a task up for good."""
     with desk_of(request).records.write() as session:
         pipeline.discard(session, who.person, task_id)

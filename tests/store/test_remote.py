@@ -7,21 +7,15 @@ import io
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import urllib.request
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 import s3fs
 from fsspec.registry import _registry as registered
-from moto.server import ThreadedMotoServer
 
 from kiemtin.house import House
 from kiemtin.settings import Settings
@@ -30,97 +24,15 @@ from store.archive import Archive
 from store.archived import ArchiveError, Stored
 from store.remote import Remote
 from tests.conftest import ROOT
+from tests.far import BUCKET, Far, Store, disk, s3
 
 NOW = datetime(2026, 11, 20, 3, 4, 5, tzinfo=UTC)
-BUCKET = "kho"
-
-
-class Store:
-    """A real S3 server on loopback, which can go away and come back with what it held."""
-
-    def __init__(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.endpoint = f"http://127.0.0.1:{self.port}"
-        self.options = {"endpoint_url": self.endpoint, "key": "kiemtin", "secret": "bi-mat"}
-        self.start()
-        self.client = boto3.client(
-            "s3",
-            endpoint_url=self.endpoint,
-            region_name="us-east-1",
-            aws_access_key_id="kiemtin",
-            aws_secret_access_key="bi-mat",
-        )
-        self.ask("reset")
-        self.client.create_bucket(Bucket=BUCKET)
-
-    def start(self) -> None:
-        self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=self.port, verbose=False)
-        self._server.start()
-
-    def stop(self) -> None:
-        self._server.stop()
-
-    def ask(self, path: str, data: bytes = b"") -> None:
-        url, headers = f"{self.endpoint}/moto-api/{path}", {"Content-Type": "text/plain"}
-        urllib.request.urlopen(urllib.request.Request(url, data, headers)).close()
-
-
-@dataclass
-class Far:
-    """A remote as the tests see it: its URL and options, and its files behind the archive's back."""
-
-    url: str
-    options: dict[str, str]
-    names: Callable[[], list[str]]
-    get: Callable[[str], bytes]
-    put: Callable[[str, bytes], object]
-
-    def archive(self, folder: Path, rotate_at: int = 1 << 30) -> Archive:
-        return Archive(folder, rotate_at, self.url, self.options)
-
-
-@pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setitem(remote._S3["config_kwargs"], "retries", {"total_max_attempts": 1})  # type: ignore[arg-type]
-    running = Store()
-    yield running
-    running.client.close()
-    running.stop()
-
-
-def _s3(store: Store) -> Far:
-    client = store.client
-    return Far(
-        f"s3://{BUCKET}/warc",
-        store.options,
-        lambda: [
-            one["Key"].removeprefix("warc/")
-            for one in client.list_objects_v2(Bucket=BUCKET).get("Contents", [])
-        ],
-        lambda name: bytes(client.get_object(Bucket=BUCKET, Key=f"warc/{name}")["Body"].read()),
-        lambda name, body: client.put_object(Bucket=BUCKET, Key=f"warc/{name}", Body=body),
-    )
-
-
-def _disk(folder: Path) -> Far:
-    folder.mkdir()
-    return Far(
-        folder.as_uri(),
-        {},
-        lambda: sorted(path.name for path in folder.iterdir()),
-        lambda name: (folder / name).read_bytes(),
-        lambda name, body: (folder / name).write_bytes(body),
-    )
 
 
 @pytest.fixture(params=["s3", "file"])
 def far(request: pytest.FixtureRequest, tmp_path: Path) -> Far:
     """The same remote on an S3 server and on another disk."""
-    return _s3(request.getfixturevalue("store")) if request.param == "s3" else _disk(tmp_path / "nas")
+    return s3(request.getfixturevalue("store")) if request.param == "s3" else disk(tmp_path / "nas")
 
 
 @pytest.fixture
@@ -193,7 +105,7 @@ def test_a_large_file_goes_in_parts(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: list[tuple[str, dict[str, Any]]]
 ) -> None:
     monkeypatch.setattr(remote, "PART", 5 << 20)
-    far, body = _s3(store), os.urandom(12 << 20)
+    far, body = s3(store), os.urandom(12 << 20)
     with far.archive(tmp_path) as archive:
         stored = _keep(archive, body)
     assert [method for method, _ in calls].count("upload_part") == 3
@@ -205,7 +117,7 @@ def test_a_large_file_goes_in_parts(
 def test_a_record_is_read_without_its_neighbours(
     store: Store, tmp_path: Path, calls: list[tuple[str, dict[str, Any]]]
 ) -> None:
-    far = _s3(store)
+    far = s3(store)
     with far.archive(tmp_path) as archive:
         _keep(archive, os.urandom(4 << 20))
         wanted = _keep(archive, b"<p>tin</p>")
@@ -220,7 +132,7 @@ def test_a_record_is_read_without_its_neighbours(
 
 
 def test_while_the_store_is_away_files_stay_and_go_later(store: Store, tmp_path: Path) -> None:
-    far = _s3(store)
+    far = s3(store)
     store.stop()
     with far.archive(tmp_path, rotate_at=1) as archive:
         stored = [_keep(archive) for _ in range(2)]
@@ -241,7 +153,7 @@ def test_while_the_store_is_away_files_stay_and_go_later(store: Store, tmp_path:
 def test_a_store_that_goes_away_in_the_middle_of_reading_is_not_taken_for_a_broken_record(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    far = _s3(store)
+    far = s3(store)
     with far.archive(tmp_path) as archive:
         stored = _keep(archive, os.urandom(1 << 20))
     opened = Remote.open
@@ -288,11 +200,14 @@ def test_killed_between_upload_and_removal_a_file_is_not_sent_twice(
 
 
 def test_half_a_copy_from_before_is_replaced(tmp_path: Path) -> None:
-    far = _disk(tmp_path / "nas")
+    far = disk(tmp_path / "nas")
     (stored,) = _sealed(tmp_path / "a")
     far.put(f"{stored.warc}.part", b"half")
     assert far.archive(tmp_path / "a").ship().sent == (stored.warc,)
     assert far.names() == [stored.warc]
+    far.put(f"{stored.warc}.part", b"half")
+    far.archive(tmp_path / "a").remove(stored.warc)
+    assert far.names() == []
 
 
 def test_a_copy_that_reads_back_wrong_does_not_count(
@@ -345,7 +260,7 @@ def test_a_file_that_another_process_has_just_sent_is_not_sent_again(
 
 
 def test_wrong_keys_are_told(store: Store, tmp_path: Path) -> None:
-    far = _s3(store)
+    far = s3(store)
     (stored,) = _sealed(tmp_path / "a")
     store.ask("reset-auth", b"0")
     try:
@@ -400,5 +315,5 @@ def test_an_installation_opens_its_archive_from_the_settings(store: Store, tmp_p
     assert "bi-mat" not in f"{settings!r} {settings.archive_secret}"
     with House(settings).archive() as archive:
         stored = _keep(archive)
-    assert _s3(store).names() == [stored.warc]
+    assert s3(store).names() == [stored.warc]
     assert House(settings).desk().archive.read(stored.warc, stored.offset).media_type == "text/html"
