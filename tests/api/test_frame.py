@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote
 import pytest
 from cryptography.fernet import Fernet
 from fastapi.testclient import TestClient
+from structlog.testing import capture_logs
 
 from api.frame import create_frame
 from api.tickets import Frame, Ticket
@@ -197,15 +198,21 @@ def test_nothing_else_is_there_and_every_answer_carries_its_headers(front: Front
         assert not {"access-control-allow-origin", "set-cookie"} & set(answer.headers)
 
 
-def test_what_is_shown_and_refused_is_counted(house: House, reviewer: TestClient) -> None:
+def test_what_is_shown_and_refused_is_counted_and_no_ticket_is_logged(
+    house: House, reviewer: TestClient
+) -> None:
     keep_page(house, 1, PAGE.encode(), "text/html")
     opened(reviewer)
     app = create_app(house.desk)
     framed = TestClient(create_frame(app))
     given = str(reviewer.get("/api/v1/cases/1/page").json()["url"])
-    framed.get(given)
-    framed.get("/page?ticket=x")
-    framed.get("/wp-login.php")
+    with capture_logs() as logged:
+        framed.get(given)
+        framed.get("/page?ticket=x")
+        framed.get("/wp-login.php")
+    assert [one["status"] for one in logged if one["event"] == "frame.request"] == [200, 403, 404]
+    assert "ticket" not in str(logged)
+    assert unquote(given).partition("=")[2] not in str(logged)
     told = TestClient(app).get("/metrics").text
     for answer in ("shown", "forged", "nothing here"):
         assert f'kiemtin_frames_total{{answer="{answer}"}} 1.0' in told
