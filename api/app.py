@@ -24,6 +24,7 @@ from api import (
     csp_reports,
     drift,
     explanations,
+    frame,
     hotline,
     idempotency,
     live,
@@ -54,20 +55,19 @@ log = structlog.get_logger("kiemtin.http")
 LARGEST_BODY = 1_000_000
 _LARGEST = {hotline.PATH: hotline.LARGEST, csp_reports.PATH: csp_reports.LARGEST}
 
+# Archived pages alone are framed, and come from another origin; a page asks there whether it can be reached.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
+    "connect-src {connect}; frame-src {frame}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    f"{csp_reports.DIRECTIVE}"
+)
 _HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
-        "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
-        f"{csp_reports.DIRECTIVE}"
-    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-
-_TLS_FOR_A_YEAR = "max-age=31536000"
 
 # What the framework would tell a collector holds searches, addresses of people and messages of errors;
 # `Meters.measure` tells what is fit to be told.
@@ -160,8 +160,9 @@ async def _carry(request: Request, call_next: Next) -> Response:
         response.headers.update(standing.headers())
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
+    response.headers.setdefault("Content-Security-Policy", _policy(request))
     if over_tls(request):
-        response.headers["Strict-Transport-Security"] = _TLS_FOR_A_YEAR
+        response.headers["Strict-Transport-Security"] = frame.TLS_FOR_A_YEAR
     if "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "no-store"
     response.headers["X-Request-Id"] = number
@@ -170,6 +171,11 @@ async def _carry(request: Request, call_next: Next) -> Response:
         status=response.status_code, ms=round(1000 * (time.perf_counter() - began), 1),
     )  # fmt: skip
     return response
+
+
+def _policy(request: Request) -> str:
+    origin = frame.frame_origin(request)
+    return _POLICY.format(connect=f"'self' {origin}".rstrip(), frame=origin or "'none'")
 
 
 def _failed(request: Request, number: str) -> JSONResponse:

@@ -95,6 +95,17 @@ async def signed_in_or_changing(request: Request) -> SignedIn:
     return _who(desk, found)
 
 
+def holder(desk: Desk, token_sha256: str) -> SignedIn:
+    """Return whose a living session is, by the hash of its token; raises `NotSignedIn`.
+
+    Also where something must be done first. That the session was used is not noted.
+    """
+    found = sessions.living(desk.records, desk.sign_in, token_sha256, desk.clock())
+    if found is None or not (who := _who(desk, found)).free:
+        raise NotSignedIn()
+    return who
+
+
 async def _by_token(request: Request, token: str) -> SignedIn:
     # A browser sends this header for no page of another site, so there is nothing to ride on.
     desk = desk_of(request)

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from api import kept_pages, schemas
+from api import frame, kept_pages, schemas, tickets, words
 from api.auth import Who, desk_of
 from api.bounds import Count, Id
 from review import alike, copies, drafts, notes, opening
@@ -48,6 +48,12 @@ class KeptAnswer(BaseModel):
     capture_id: int
     url: str
     at: datetime
+
+
+class PageAnswer(BaseModel):
+    capture_id: int
+    url: str
+    holds_seconds: int
 
 
 class Opening(BaseModel):
@@ -121,15 +127,16 @@ def open_originals(request: Request, who: Who, case_id: Id, given: Opening) -> N
         opening.open_originals(session, who.person, case_id, given.reason)
 
 
-@router.get("/cases/{case_id}/page", response_class=HTMLResponse)
-def page(request: Request, who: Who, case_id: Id, capture: Id | None = None) -> Response:
-    """Give an archived page, the latest unless `capture` names one, fit for a frame; leaves an event."""
-    desk = desk_of(request)
-    with desk.records.write() as session:
-        text, _ = kept_pages.read(session, desk.archive, who.person, case_id, capture)
-    return HTMLResponse(
-        text, headers={"Content-Security-Policy": kept_pages.POLICY, "X-DNS-Prefetch-Control": "off"}
-    )
+@router.get("/cases/{case_id}/page")
+def page(request: Request, who: Who, case_id: Id, capture: Id | None = None) -> PageAnswer:
+    """Give the address of an archived page, the latest unless `capture` names one, for a frame of the desk.
+
+    It is of another origin, holds for two minutes and for this session; showing it leaves an event.
+    """
+    with desk_of(request).records.read() as session:
+        found = kept_pages.may_see(session, who.person, case_id, capture)
+    url = frame.address(request, who, case_id, found.id, words.language_of(request))
+    return PageAnswer(capture_id=found.id, url=url, holds_seconds=int(tickets.HOLDS.total_seconds()))
 
 
 @router.get("/cases/{case_id}/draft", response_class=Response)

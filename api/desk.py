@@ -22,6 +22,7 @@ from store.retention import Terms
 
 if TYPE_CHECKING:
     from api.bundles import Shelf
+    from api.tickets import Frame
     from classifier.model import Model
 
 
@@ -52,8 +53,8 @@ class Desk:
     due; after `severe_in_a_row` severe cases a milder one comes (0: never). `telling` is to whom reports are
     told, and under which name. Without a `shelf` no evidence bundle can be made. `a_minute` is
     how many requests a session or a token may make in a minute; `sign_in` is how people come in, `terms` how
-    long what is kept. `checks` find the faults that only who knows the settings can look for. In a `demo` the
-    pages show what to try.
+    long what is kept. Without a `frame`, the other origin, no archived page is shown. `checks` find the
+    faults that only who knows the settings can look for. In a `demo` the pages show what to try.
     """
 
     records: Records
@@ -76,6 +77,7 @@ class Desk:
     a_minute: int = 1200
     terms: Terms = field(default_factory=Terms)
     sign_in: Rules = field(default_factory=Rules)
+    frame: Frame | None = None
     checks: Checks | None = None
     demo: bool = False
 

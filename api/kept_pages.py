@@ -20,12 +20,9 @@ from review.permissions import Action, Person, require
 from store import audit
 from store.archive import Archive
 from store.archived import ArchiveError
-from store.inert import SOURCES, tamed
+from store.inert import tamed
 from store.tables import Capture, Post, Rendering, Revision, Sighting
 
-# The browser runs no script and fetches nothing: a sandbox without rights, so of no origin, and sources from
-# nowhere.
-POLICY = f"sandbox; {SOURCES}; frame-ancestors 'self'"
 _HTML = ("text/html", "application/xhtml+xml")
 
 
@@ -54,19 +51,26 @@ def captures(session: Session, person: Person, case_id: int) -> Sequence[Capture
     return [one for one in found if one.media_type.partition(";")[0].strip().lower() in _HTML]
 
 
-def read(
-    session: Session, archive: Archive, person: Person, case_id: int, capture_id: int | None = None
-) -> tuple[str, datetime]:
-    """Return an archived page of a case as text, and when it was captured; an event says that it was seen.
+def may_see(session: Session, person: Person, case_id: int, capture_id: int | None = None) -> Capture:
+    """Return the archived page of a case that a person may see now.
 
-    It may show who wrote the post. `capture_id` is one of `captures`, None for the latest. Raises
-    `NoKeptPage`, `NotOpened`, `KeptUnreadable`.
+    `capture_id` is one of `captures`, None for the latest. Raises `NoKeptPage`, `NotOpened`.
     """
     found = [one for one in captures(session, person, case_id) if capture_id is None or one.id == capture_id]
     if not found:
         raise NoKeptPage(case=case_id)
     require_open(session, person, case_id)
-    capture = found[0]
+    return found[0]
+
+
+def read(
+    session: Session, archive: Archive, person: Person, case_id: int, capture_id: int | None = None
+) -> tuple[str, datetime]:
+    """Return an archived page of a case as text, and when it was captured; an event says that it was seen.
+
+    It may show who wrote the post. Raises what `may_see` raises, and `KeptUnreadable`.
+    """
+    capture = may_see(session, person, case_id, capture_id)
     holder = session.get_one(Capture, capture.same_as) if capture.same_as else capture
     audit.append(session, person.actor, "page.read", f"case:{case_id}", capture=capture.id)
     try:

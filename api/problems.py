@@ -32,6 +32,7 @@ from api.sessions import NoSuchSession
 from api.sign_in_steps import StepGone
 from api.sources import NoSuchSource
 from api.throttle import TooManyTries
+from api.tickets import BadTicket, NoFrame, TicketOver
 from api.tokens import BadToken, BeyondToken, NoSuchToken, TokenRefused
 from api.views import BadWeek, NoSuchCapture
 from api.words import VIETNAMESE, language_of, say
@@ -119,6 +120,9 @@ _STATUS: dict[type[Exception], int] = {
     NoPicture: 404,
     NoBundleFile: 404,
     NotSetUp: 503,
+    NoFrame: 503,
+    BadTicket: 403,
+    TicketOver: 403,
     NoPolicy: 404,
     NoneInForce: 404,
     BadPolicy: 422,

@@ -64,15 +64,21 @@ def start(
     return token
 
 
-def find(records: Records, rules: Rules, token: str, at: datetime) -> UserSession | None:
-    """Return the living session of a token with its user, and note that it was used."""
+def living(records: Records, rules: Rules, token_sha256: str, at: datetime) -> UserSession | None:
+    """Return the living session with this hash of its token, with its user."""
     with records.read() as session:
         found = session.scalar(
             select(UserSession)
-            .where(UserSession.token_sha256 == fingerprint(token))
+            .where(UserSession.token_sha256 == token_sha256)
             .options(joinedload(UserSession.user))
         )
-    if found is None or not found.user.active or not alive(found, rules, at):
+    return found if found is not None and found.user.active and alive(found, rules, at) else None
+
+
+def find(records: Records, rules: Rules, token: str, at: datetime) -> UserSession | None:
+    """Return the living session of a token with its user, and note that it was used."""
+    found = living(records, rules, fingerprint(token), at)
+    if found is None:
         return None
     if at - found.seen_at > min(_TOUCH_EVERY, rules.idle / 4):
         with records.write() as session:

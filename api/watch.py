@@ -49,6 +49,10 @@ class Meters:
         self.csp_refused = Counter(
             "kiemtin_csp_reports_refused", "Such reports not taken", ("why",), registry=self.registry
         )
+        self.frames = Counter(
+            "kiemtin_frames", "Archived pages asked of their own origin, by what came of it", ("answer",),
+            registry=self.registry,
+        )  # fmt: skip
         self.registry.register(_FromRecords(desk))
 
     async def measure(

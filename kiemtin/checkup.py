@@ -279,6 +279,9 @@ def _front(house: House) -> Iterator[Finding]:
         yield _warning("front", "có TLS ở trước nhưng KIEMTIN_TRUSTED_PROXIES trống: mọi người"
             " mang một địa chỉ.",
                        "Đặt KIEMTIN_TRUSTED_PROXIES là địa chỉ của proxy.")  # fmt: skip
+    elif settings.secure_cookies and not settings.frame_url:
+        yield _warning("front", "có TLS ở trước nhưng KIEMTIN_FRAME_URL trống: không xem được trang đã lưu.",
+                       "Cho KIEMTIN_FRAME_PORT một tên miền riêng ở proxy (docs/operator.md).")  # fmt: skip
     elif settings.public_url and not https:
         yield _warning("front", f"KIEMTIN_PUBLIC_URL={settings.public_url} không phải https.", "Dùng https.")
     else:

@@ -200,9 +200,10 @@ class House:
             Channel.WEBHOOK: Webhooks(self.keys.webhook, settings.webhook_opened),
         }
 
-    def desk(self, *, demo: bool = False) -> Desk:
-        """Return what the pages and the JSON API stand on."""
+    def desk(self, *, demo: bool = False, frame_port: int | None = None) -> Desk:
+        """Return what the pages and the JSON API stand on; archived pages need a `frame_port`."""
         from api.desk import Desk, Hotline
+        from api.tickets import Frame
 
         token = self.settings.hotline_token.get_secret_value()
         return Desk(
@@ -224,6 +225,7 @@ class House:
             sign_in=self.settings.sign_in(self.keys),
             a_minute=self.settings.requests_a_minute,
             terms=self.settings.terms,
+            frame=Frame(self.keys.frame, frame_port, self.settings.frame_url) if frame_port else None,
             checks=self.faults,
             shelf=self.shelf() if self.settings.bundle_cert else None,
             demo=demo,

@@ -76,6 +76,17 @@ class Settings(BaseSettings):
     policy_file: Path | None = Field(None, description="Chính sách; trống là policy.yaml đi kèm.")
     host: str = Field("127.0.0.1", description="Địa chỉ máy chủ nghe.")
     port: int = Field(8000, ge=0, le=65535, description="Cổng máy chủ nghe; 0 là một cổng trống.")
+    frame_port: int | None = Field(
+        None, ge=0, le=65535,
+        description="Cổng riêng của trang đã lưu; trống là cổng sau KIEMTIN_PORT, hay một cổng trống khi cổng"
+        " ấy bận; 0 là một cổng trống.",
+    )  # fmt: skip
+    frame_url: str = Field(
+        "",
+        pattern=r"^(https?://[A-Za-z0-9.:\[\]-]+)?$",
+        description="Địa chỉ mà proxy cho cổng ấy, khác địa chỉ của bàn duyệt, như"
+        " https://luu.kiemtin.example.gov.vn; trống là máy của bàn duyệt với cổng ấy, không TLS.",
+    )
     demo_port: int = Field(8377, ge=0, le=65535, description="Cổng của trang mẫu.")
     secure_cookies: bool = Field(False, description="Chỉ gửi cookie qua HTTPS; bật khi có proxy TLS ở trước.")
     trusted_proxies: str = Field(
@@ -304,6 +315,12 @@ class Settings(BaseSettings):
     def _whole_provider(self) -> Settings:
         if self.oidc_issuer and not self.oidc_client_id:
             raise ValueError("KIEMTIN_OIDC_ISSUER cần có KIEMTIN_OIDC_CLIENT_ID")
+        return self
+
+    @model_validator(mode="after")
+    def _other_origin(self) -> Settings:
+        if self.frame_url and self.frame_url == self.public_url:
+            raise ValueError("KIEMTIN_FRAME_URL phải khác KIEMTIN_PUBLIC_URL")
         return self
 
     def sign_in(self, keys: Keys) -> Rules:

@@ -100,6 +100,11 @@ class Keys:
         """Return the 32 bytes that messages to `url` are signed with; each address has its own."""
         return _derive(self._secret, b"kiemtin webhook v1 " + url.encode())
 
+    @property
+    def frame(self) -> bytes:
+        """The key (that of a Fernet) of the addresses under which archived pages are shown."""
+        return base64.urlsafe_b64encode(_derive(self._secret, b"kiemtin frame v1"))
+
     def seal_factor(self, secret: str) -> bytes:
         """Return the secret of somebody's second factor encrypted, with a key of its own purpose."""
         newest = self._now()[0]

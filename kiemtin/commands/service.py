@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import structlog
 import typer
 
-from kiemtin import given_policy
+from kiemtin import given_policy, listening
 from kiemtin import log as logs
 from kiemtin.house import House
 from kiemtin.screen import bar, say, say_notice, show_counters, show_found, watched
@@ -34,6 +33,7 @@ Port = Annotated[
 _SCORING = (TaskKind.SCORE, TaskKind.INDEX)
 _DEFAULT = (*_SCORING, TaskKind.RENDER, TaskKind.DELIVER)
 _HERE = "127.0.0.1"
+_PORT = "KIEMTIN_PORT (hoặc PORT=…)"
 Quiet = Annotated[bool, typer.Option("--quiet", help="Không vẽ thanh tiến độ.")]
 
 
@@ -58,8 +58,10 @@ def demo(
     logs.configure(settings)
     house = House(settings)
     if serve_after:
-        _require_free(settings.host, settings.port if port is None else port, "KIEMTIN_PORT (hoặc PORT=…)")
-    _require_free(_HERE, settings.demo_port, "KIEMTIN_DEMO_PORT")
+        wanted = settings.port if port is None else port
+        listening.at(settings.host, wanted, _PORT).close()
+        listening.beside(settings, wanted).close()
+    listening.at(_HERE, settings.demo_port, "KIEMTIN_DEMO_PORT").close()
     _welcome(house)
     _put_setting_up_off(house)
     site = sample_site.serve(_HERE, settings.demo_port)
@@ -192,16 +194,17 @@ def _show_tour(address: str) -> None:
 def _serve(house: House, port: int | None, *, demo: bool = False) -> None:
     import uvicorn
 
+    from api.frame import Doors, create_frame
     from review_ui.app import create_app
 
     settings: Settings = house.settings
-    port = settings.port if port is None else port
-    _require_free(settings.host, port, "KIEMTIN_PORT (hoặc PORT=…)")
-    app = create_app(house.desk(demo=demo))
+    desk_door = listening.at(settings.host, settings.port if port is None else port, _PORT)
+    port = desk_door.getsockname()[1]
+    frame_door = listening.beside(settings, port)
+    frame_port = frame_door.getsockname()[1]
+    app = create_app(house.desk(demo=demo, frame_port=frame_port))
     config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=port,
+        Doors(app, create_frame(app), frame_port),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -209,11 +212,12 @@ def _serve(house: House, port: int | None, *, demo: bool = False) -> None:
         timeout_graceful_shutdown=10,
     )
     if demo:
-        _show_tour(f"http://{settings.host}:{config.port}")
-    say(f"Bàn duyệt: [bold]http://{settings.host}:{config.port}[/]   (Ctrl+C để dừng)")
+        _show_tour(f"http://{settings.host}:{port}")
+    say(f"Trang đã lưu được xem ở một cổng riêng: {frame_port}")
+    say(f"Bàn duyệt: [bold]http://{settings.host}:{port}[/]   (Ctrl+C để dừng)")
     server = uvicorn.Server(config)
     server.handle_exit = _hanging_up(app.state.live, server.handle_exit)  # type: ignore[assignment]
-    server.run()
+    server.run(sockets=[desk_door, frame_door])
     log.info("serve.stopped")
 
 
@@ -225,18 +229,6 @@ def _hanging_up(live: Live, then: Callable[[int, FrameType | None], None]) -> ob
         then(number, frame)
 
     return handle
-
-
-def _require_free(host: str, port: int, setting: str) -> None:
-    """Raise `SettingsError` when another program listens there: better said before the long work."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise SettingsError(
-                f"Không mở được cổng {port} trên {host}: {error.strerror}. Chọn cổng khác bằng {setting}."
-            ) from error
 
 
 @contextmanager

@@ -10,11 +10,13 @@ from fastapi.responses import RedirectResponse
 from pydantic import StringConstraints
 from sqlalchemy.orm import Session, joinedload
 
-from api import kept_pages
+from api import frame, kept_pages
 from api.auth import SignedIn, Who, desk_of
 from api.bounds import Count, Id
+from api.tickets import NoFrame
 from review import alike, case_page, copies, notes, opening
 from review.errors import NoSuchCase, ReviewError
+from review_ui.i18n import language_of
 from review_ui.page import page, say
 from store.tables import Case
 from store.vocabulary import CopyVerdict
@@ -63,6 +65,12 @@ def kept(request: Request, who: Who, case_id: Id, capture: Id | None = None) -> 
         shown = case_page.load(session, who.person, case_id)
         opened = opening.is_open(session, who.person, case_id)
     chosen = next((one for one in found if one.id == capture), found[0] if found else None)
+    address = no_frame = ""
+    if chosen and opened:
+        try:
+            address = frame.address(request, who, case_id, chosen.id, language_of(request))
+        except NoFrame as error:
+            no_frame = say(request, error.template)
     template = "_kept.html" if "HX-Request" in request.headers else "kept.html"
     return page(
         request,
@@ -73,6 +81,9 @@ def kept(request: Request, who: Who, case_id: Id, capture: Id | None = None) -> 
         chosen=chosen,
         picture=shown.picture,
         opened=opened,
+        address=address,
+        origin=frame.frame_origin(request),
+        no_frame=no_frame,
     )
 
 

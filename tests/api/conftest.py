@@ -12,6 +12,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.desk import Desk
+from api.frame import create_frame
+from api.tickets import Frame
 from review_ui.app import create_app
 from search.open import open_engine
 from store.archive import Archive
@@ -24,6 +26,7 @@ from tests.joined import join
 if TYPE_CHECKING:
     from tests.api.people import Front
 
+FRAME = "https://luu.example"
 PASSWORD = "một câu ngắn dễ nhớ"
 
 
@@ -53,6 +56,10 @@ class House:
         """Return a browser that nobody has signed in with."""
         return TestClient(create_app(self.desk), base_url="http://desk.example", follow_redirects=False)
 
+    def framed(self) -> TestClient:
+        """Return a browser at the origin of archived pages."""
+        return TestClient(create_frame(create_app(self.desk)), base_url=FRAME, follow_redirects=False)
+
     def signed_in(self, role: Role = Role.REVIEWER) -> TestClient:
         """Return a browser signed in as the person of a role, its token set for unsafe requests."""
         client = self.client()
@@ -78,7 +85,8 @@ def house(sqlite: Records, tmp_path: Path) -> Iterator[House]:
     place.take(*HARMFUL, HARMLESS)
     place.work(engine)
     clock = Clock()
-    desk = Desk(sqlite, engine, Archive(tmp_path / "archive"), clock=clock)
+    frame = Frame(place.keys.frame, url=FRAME)
+    desk = Desk(sqlite, engine, Archive(tmp_path / "archive"), clock=clock, frame=frame)
     made = House(desk, place, clock)
     for role in Role:
         with sqlite.write() as session:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -14,7 +15,7 @@ from store.archived import Exchange
 from store.inert import tamed
 from store.tables import Capture, Case, Event, Post
 from store.vocabulary import Role
-from tests.api.conftest import House
+from tests.api.conftest import FRAME, House
 from tests.factory import HARMFUL, NOW
 
 PAGE = """<!doctype html><html><head><meta http-equiv="refresh" content="0;url=https://evil.example/">
@@ -62,10 +63,13 @@ def test_an_archived_page_is_shown_in_a_sandbox_and_leaves_an_event(
     assert "Mở bản gốc" in reviewer.get("/cases/1/kept").text
     assert reviewer.post("/cases/1/kept", data=form).status_code in {200, 303}
     assert [event.subject for event in events(house, "original.opened")] == ["case:1"]
-    answer = reviewer.get(f"/api/v1/cases/1/page?capture={capture}")
+    address = reviewer.get(f"/api/v1/cases/1/page?capture={capture}").json()["url"]
+    assert address.startswith(f"{FRAME}/page?ticket=")
+    assert events(house, "page.read") == []
+    answer = house.framed().get(address)
     policy = answer.headers["Content-Security-Policy"]
     assert policy.startswith("sandbox; default-src 'none'")
-    assert "frame-ancestors 'self'" in policy
+    assert policy.endswith("; frame-ancestors http://desk.example")
     assert "Uống nước tỏi" in answer.text
     assert not {"<link", "<base", "<meta http", "<iframe"} & {
         p for p in ("<link", "<base", "<meta http", "<iframe") if p in answer.text
@@ -74,8 +78,9 @@ def test_an_archived_page_is_shown_in_a_sandbox_and_leaves_an_event(
     assert reviewer.get("/api/v1/cases/1/pages").json()[0]["capture_id"] == capture
     assert reviewer.get("/api/v1/cases/2/page", params={"capture": capture}).status_code == 404
     shown = reviewer.get("/cases/1/kept").text
-    assert f'sandbox src="/api/v1/cases/1/page?capture={capture}"' in shown
-    assert "frame-src 'self'" in reviewer.get("/cases/1/kept").headers["Content-Security-Policy"]
+    (framed,) = re.findall(r'sandbox credentialless src="([^"]+)"', shown)
+    assert house.framed().get(framed).text == answer.text
+    assert f"; frame-src {FRAME};" in reviewer.get("/cases/1/kept").headers["Content-Security-Policy"]
     assert house.signed_in(Role.AUDITOR).get("/api/v1/cases/1/page").status_code == 403
 
 
@@ -84,9 +89,9 @@ def test_what_the_archive_lost_is_said(house: House, reviewer: TestClient) -> No
     for path in house.desk.archive.folder.glob("*.warc*"):
         path.unlink()
     opened(reviewer)
-    answer = reviewer.get("/api/v1/cases/1/page")
+    answer = house.framed().get(reviewer.get("/api/v1/cases/1/page").json()["url"])
     assert answer.status_code == 409
-    assert "không đọc được" in answer.json()["detail"]
+    assert "không đọc được" in answer.text
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,16 @@ def test_a_sound_installation_passes_and_each_fault_is_told_with_its_remedy(
     assert "chmod 600" in found["key"].fix
 
 
+def test_archived_pages_without_an_address_behind_tls_are_told(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KIEMTIN_SECURE_COOKIES", "true")
+    monkeypatch.setenv("KIEMTIN_TRUSTED_PROXIES", "127.0.0.1")
+    assert "KIEMTIN_FRAME_URL" in wrong()["front"].said
+    monkeypatch.setenv("KIEMTIN_FRAME_URL", "https://luu.example")
+    assert wrong() == {}
+
+
 def test_what_is_not_there_is_said_and_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KIEMTIN_DATA_DIR", str(tmp_path / "var"))

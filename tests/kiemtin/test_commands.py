@@ -7,6 +7,7 @@ import signal
 import socket
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy import select, text
 
@@ -16,7 +17,7 @@ from store.records import Records
 from store.tables import Post, Run
 from store.vocabulary import TaskKind
 from tests.factory import HARMFUL
-from tests.kiemtin.program import Program, wait_for
+from tests.kiemtin.program import Program, free_port, wait_for
 
 
 @pytest.fixture
@@ -154,9 +155,16 @@ def test_run_crawls_scores_serves_and_ends_cleanly(program: Program) -> None:
     site = sample_site.serve()
     entries = sample_site.sources(site.url)[:1]
     (program.folder / "sources.yaml").write_text(json.dumps(entries))
+    program.settings = {"KIEMTIN_FRAME_PORT": str(free_port())}
     process = program.start("run")
     try:
         program.wait_until_well(process)
+        # The same process serves archived pages at their own port, and nothing of the desk there.
+        other = f"http://127.0.0.1:{program.settings['KIEMTIN_FRAME_PORT']}"
+        found = {path: httpx.get(f"{other}{path}").status_code for path in ("/here", "/page", "/healthz")}
+        assert found == {"/here": 200, "/page": 403, "/healthz": 404}
+        assert httpx.get(f"{program.url}/here").status_code == 404
+        assert f"frame-src {other};" in httpx.get(program.url).headers["Content-Security-Policy"]
         records = program.records()
         wait_for(lambda: _crawled_and_worked(records))
         records.close()
@@ -184,7 +192,7 @@ def _crawled_and_worked(records: Records) -> bool:
         )
 
 
-@pytest.mark.parametrize("setting", ["KIEMTIN_PORT", "KIEMTIN_DEMO_PORT"])
+@pytest.mark.parametrize("setting", ["KIEMTIN_PORT", "KIEMTIN_FRAME_PORT", "KIEMTIN_DEMO_PORT"])
 def test_a_port_that_is_taken_is_said_before_any_work(program: Program, setting: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

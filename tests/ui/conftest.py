@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from sqlalchemy import func, select
 
 from api import accounts
 from api.desk import Desk
+from api.frame import Doors, create_frame
+from api.tickets import Frame
+from kiemtin import listening
 from review_ui.app import create_app
 from search.engine import SearchEngine
 from search.open import open_engine
@@ -72,9 +76,11 @@ class Clock:
 
 @dataclass
 class Running:
-    """A served desk."""
+    """A served desk, and the origin of its archived pages."""
 
     url: str
+    frame: str
+    app: FastAPI
     records: Records
     password: str
     engine: SearchEngine
@@ -98,16 +104,18 @@ def running(tmp_path: Path) -> Iterator[Running]:
     with records.write() as session:
         installation.set_setup(session, SetupState.PUT_OFF, "system", datetime.now(UTC))
     archive, clock = Archive(tmp_path / "archive"), Clock()
-    door = Door(create_app(Desk(records, engine, archive, clock=clock)))
-    server = uvicorn.Server(uvicorn.Config(door, host="127.0.0.1", port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run)
+    doors = [listening.at("127.0.0.1", 0, "") for _ in range(2)]
+    port, frame_port = (one.getsockname()[1] for one in doors)
+    app = create_app(Desk(records, engine, archive, clock=clock, frame=Frame(place.keys.frame, frame_port)))
+    door = Door(Doors(app, create_frame(app), frame_port))
+    server = uvicorn.Server(uvicorn.Config(door, log_level="warning"))
+    thread = threading.Thread(target=server.run, args=(doors,))
     thread.start()
     while not server.started:
         thread.join(0.01)
         assert thread.is_alive(), "the server did not start"
-    port = server.servers[0].sockets[0].getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    yield Running(url, records, password, engine, place, archive, door, clock)
+    url, frame = (f"http://127.0.0.1:{one}" for one in (port, frame_port))
+    yield Running(url, frame, app, records, password, engine, place, archive, door, clock)
     door.open.set()
     server.should_exit = True
     thread.join()
@@ -128,7 +136,11 @@ def context(running: Running) -> Iterator[BrowserContext]:
         made.on("weberror", lambda error: running.console.append(str(error.error)))
         made.on(
             "request",
-            lambda r: running.elsewhere.append(r.url) if not r.url.startswith(running.url) else None,
+            lambda r: (
+                running.elsewhere.append(r.url)
+                if not r.url.startswith((running.url, running.frame))
+                else None
+            ),
         )
         yield made
         browser.close()
