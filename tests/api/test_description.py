@@ -107,7 +107,7 @@ def test_every_route_answers_as_it_is_described_whatever_it_is_asked(desk: Desk)
             try:
                 strategy = operation.as_strategy(mode)
                 bounded = settings(
-                    max_examples=number, deadline=None, database=None, derandomize=True,
+                    max_examples=number, database=None, derandomize=True,
                     phases=[Phase.generate], suppress_health_check=list(HealthCheck),
                 )  # fmt: skip
                 bounded(given(strategy)(asking(headers)))()

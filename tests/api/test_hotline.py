@@ -259,7 +259,7 @@ ROWS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ROWS)
 def test_whatever_is_reported_is_taken_or_refused_with_a_reason(
     desk: Desk, caller: TestClient, rows: list[Any]

@@ -73,7 +73,7 @@ def test_it_says_what_kind_of_thing_each_number_is() -> None:
     assert (found.model, found.policy) == (model().name, policy().version)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.one_of(st.text(max_size=300), st.sampled_from(HARMFUL).map(lambda t: t + " 🙏\u0000\ud83d"[:3])))
 def test_spans_lie_in_the_text_and_do_not_overlap(text: str) -> None:
     found = one(text)

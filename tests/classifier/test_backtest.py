@@ -127,7 +127,7 @@ def brute(rows: list[Recorded], policy: Policy) -> list[dict[str, Any]]:
     return result
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(recorded(), policies("cũ"), policies("mới"))
 def test_a_trial_says_what_judging_everything_anew_says(
     rows: list[Recorded], old: Policy, new: Policy
@@ -177,7 +177,7 @@ def test_a_trial_says_what_judging_everything_anew_says(
     json.dumps(report.to_dict())
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(policies(), DETAIL)
 def test_a_standing_is_the_judgement_without_the_reasons(policy: Policy, said: dict[str, Any]) -> None:
     flagged, uncertain, priority, protected, referable, _ = judged(

@@ -72,7 +72,7 @@ def test_a_known_distortion_is_undone() -> None:
     assert fit("temperature", 4 * logits, truth).slope == pytest.approx(1 / 4, abs=0.01)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cases())
 def test_isotonic_runs_through_the_blocks_of_the_reference(case: Case) -> None:
     logits, truth = case
@@ -87,7 +87,7 @@ def test_isotonic_runs_through_the_blocks_of_the_reference(case: Case) -> None:
     assert found.probabilities == pytest.approx(list(expected.values()))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cases(), st.sampled_from(KINDS))
 def test_no_kind_turns_an_order_round_or_is_certain(case: Case, kind: Kind) -> None:
     logits, truth = case
@@ -102,7 +102,7 @@ def test_no_kind_turns_an_order_round_or_is_certain(case: Case, kind: Kind) -> N
         assert 0 < given_.min() <= given_.max() < 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cases(), st.sampled_from(KINDS))
 def test_json_gives_the_same_curve_back(case: Case, kind: Kind) -> None:
     found = fit(kind, *case)
@@ -207,7 +207,7 @@ def slow_error(p: np.ndarray, truth: np.ndarray, weights: np.ndarray, bins: int,
     return total / weights.sum()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_the_expected_error_is_its_definition(data: st.DataObject) -> None:
     size = data.draw(st.integers(1, 30))
@@ -246,7 +246,7 @@ def test_a_reliability_curve_holds_every_row_and_its_interval() -> None:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 200), st.data())
 def test_wilsons_interval_is_that_of_scipy(rows: int, data: st.DataObject) -> None:
     positives = data.draw(st.integers(0, rows))
@@ -255,7 +255,7 @@ def test_wilsons_interval_is_that_of_scipy(rows: int, data: st.DataObject) -> No
     assert wilson(0, 0) == (0, 1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cases())
 def test_log_loss_is_that_of_scikit_learn(case: Case) -> None:
     logits, truth = case

@@ -106,7 +106,7 @@ TEXTS = st.one_of(
 ).map(normalise)  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(TEXTS, min_size=1, max_size=6), st.booleans())
 def test_a_batch_matches_as_each_text_alone(
     by_meaning: ClaimMatcher, hashed: Hashed, texts: list[str], meant: bool
@@ -135,7 +135,7 @@ def test_a_text_that_no_encoder_read_is_compared_by_words(by_meaning: ClaimMatch
 DAYS = st.dates(date(2020, 1, 1), date(2023, 1, 1))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.none() | DAYS, st.none() | DAYS, st.lists(DAYS, min_size=1, max_size=4))
 def test_a_claim_matches_on_its_days_and_on_no_other(
     since: date | None, until: date | None, days: list[date]

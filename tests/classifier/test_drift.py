@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -25,7 +25,6 @@ histograms = (
 )
 
 
-@settings(deadline=None)
 @given(histograms)
 def test_both_measures_are_nought_for_equals_and_symmetric(pair: tuple[drift.Floats, drift.Floats]) -> None:
     one, other = pair

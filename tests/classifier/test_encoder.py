@@ -40,7 +40,7 @@ def reader(folder: Path) -> ReaderModel:
 
 
 @given(order=st.permutations(range(len(TEXTS))), size=st.integers(1, len(TEXTS)))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_scores_are_those_of_the_text_whatever_is_beside_it(
     reader: ReaderModel, order: list[int], size: int
 ) -> None:

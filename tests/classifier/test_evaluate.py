@@ -48,7 +48,7 @@ def weighed(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return truth, scores / 10, weights.astype(float)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(weighed())
 def test_ranking_figures_are_those_of_scikit_learn(case: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     truth, scores, weights = case
@@ -69,7 +69,7 @@ def test_auc_is_the_statistic_of_mann_and_whitney() -> None:
     assert plain(ranking.auc(truth, scores), 300) == pytest.approx(expected, abs=1e-12)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_macro_f1_is_that_of_scikit_learn(data: st.DataObject) -> None:
     size = data.draw(st.integers(1, 30))
@@ -80,7 +80,7 @@ def test_macro_f1_is_that_of_scikit_learn(data: st.DataObject) -> None:
     assert found == pytest.approx(metrics.f1_score(truth, guess, average="macro", zero_division=0))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(weighed(), st.sampled_from([0.0, 0.01, 0.1, 0.3]))
 def test_recall_at_a_share_is_counted_as_its_threshold_says(
     case: tuple[np.ndarray, np.ndarray, np.ndarray], share: float
@@ -96,7 +96,7 @@ def test_recall_at_a_share_is_counted_as_its_threshold_says(
     assert found == pytest.approx(expected, abs=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(weighed())
 def test_what_can_be_skipped_lies_below_what_must_be_kept(
     case: tuple[np.ndarray, np.ndarray, np.ndarray],
@@ -276,7 +276,7 @@ def test_texts_are_changed_as_named() -> None:
     assert disturb.without_points("?!") == "?!"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.text())
 def test_a_text_without_marks_has_none_and_stays_so(text: str) -> None:
     bare = disturb.without_marks(text)

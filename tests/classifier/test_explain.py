@@ -83,7 +83,7 @@ def test_each_score_names_its_own_words_up_and_down() -> None:
 vocabulary = [f"từ{chr(97 + i)}" for i in range(20)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.sampled_from(vocabulary), min_size=1, max_size=400),
     st.integers(0, 400),
@@ -109,7 +109,7 @@ def test_the_word_that_decides_is_found_wherever_it_stands(
     assert len(linear.batches) <= 3
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.one_of(st.text(max_size=30), st.sampled_from(["tỏi. ", "😀 ", "\n\n"])), max_size=40))
 def test_spans_lie_in_any_text_apart_and_in_order(parts: list[str]) -> None:
     text = normalise(" ".join(parts))

@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from classifier import signals
 from classifier.signals import data, links
-
-UNTIMED = settings(deadline=None)  # the first call reads the lists
 
 IMITATIONS = [
     # an official name before another domain
@@ -102,7 +100,6 @@ LABEL = st.from_regex(r"[a-z]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
 
 
 @given(DOMAINS, LABEL, st.sampled_from(["top", "xyz", "com", "com.vn", "vip", "life"]))
-@UNTIMED
 def test_an_official_domain_before_any_other_is_an_imitation(domain: str, label: str, ending: str) -> None:
     leaf = signals.evaluate(f"https://{domain}.{label}.{ending}/")["lookalike_domain"]
     assert leaf.passed
@@ -110,7 +107,6 @@ def test_an_official_domain_before_any_other_is_an_imitation(domain: str, label:
 
 
 @given(st.lists(st.from_regex(r"[a-z0-9а-я-]{1,12}", fullmatch=True), min_size=1, max_size=6))
-@UNTIMED
 def test_any_host_is_judged(labels: list[str]) -> None:
     signals.evaluate(f"https://{'.'.join(labels)}.com/")
 

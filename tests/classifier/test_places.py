@@ -283,7 +283,7 @@ FILLER = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.one_of(PROVINCE, FILLER, st.just("Quận 7"), st.just("huyện Bình Chánh")), max_size=12))
 def test_without_dau_a_text_names_the_same_provinces(parts: list[str]) -> None:
     text = " ".join(parts)
@@ -301,7 +301,7 @@ PIECES = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(PIECES, max_size=25), st.sampled_from(["", " "]))
 def test_spans_lie_in_the_text_and_are_a_name_of_the_place(pieces: list[str], between: str) -> None:
     text = between.join(pieces)

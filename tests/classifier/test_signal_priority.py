@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import models
@@ -12,8 +12,6 @@ from classifier.judgement import Free
 from classifier.policy import Weights
 from classifier.rules import Rule, found
 from tests.factory import policy
-
-UNTIMED = settings(deadline=None)  # the first call reads the lists
 
 SHARE = st.floats(0, 1)
 ACTS = st.fixed_dictionaries(dict.fromkeys(models.labels().acts, SHARE))
@@ -26,7 +24,6 @@ def leaves(chosen: set[str]) -> dict[str, Rule]:
 
 
 @given(SHARE, ACTS, HARMS, st.none() | SHARE, CHOSEN, CHOSEN)
-@UNTIMED
 def test_signals_bring_a_post_forward_and_decide_nothing(
     harmful: float,
     acts: dict[str, float],
@@ -49,7 +46,6 @@ def test_signals_bring_a_post_forward_and_decide_nothing(
 
 
 @given(CHOSEN)
-@UNTIMED
 def test_signals_alone_flag_and_refer_nothing(chosen: set[str]) -> None:
     nothing = dict.fromkeys(models.labels().harms, 0.0)
     judged = policy().judge(0.0, dict.fromkeys(models.labels().acts, 0.0), nothing, None, leaves(chosen))

@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from classifier import signals
 from classifier.rules import Rule
 from classifier.signals import data
 from store.text import fold
-
-UNTIMED = settings(deadline=None)  # the first call reads the lists
 
 # For each signal: texts that give it, and texts near them that do not.
 SEEN: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -202,7 +200,6 @@ WRITTEN = st.lists(st.text(max_size=20) | st.sampled_from(TEXTS), max_size=4).ma
 
 
 @given(WRITTEN)
-@UNTIMED
 def test_a_text_without_dau_gives_the_same(text: str) -> None:
     folded = fold(text)
     assume(fold(folded) == folded)
@@ -210,14 +207,12 @@ def test_a_text_without_dau_gives_the_same(text: str) -> None:
 
 
 @given(st.sampled_from(GIVEN), UNRELATED, UNRELATED)
-@UNTIMED
 def test_another_paragraph_takes_no_signal_away(seen: tuple[str, str], before: str, after: str) -> None:
     name, text = seen
     assert signals.evaluate(f"{before}\n\n{text}\n\n{after}")[name].passed
 
 
 @given(st.text(max_size=500))
-@UNTIMED
 def test_any_text_gives_every_leaf_short_and_whole(text: str) -> None:
     leaves = signals.evaluate(text)
     assert tuple(leaves) == signals.NAMES
@@ -242,7 +237,6 @@ SEPARATOR = st.sampled_from(["", " ", ".", "-", " - ", "_"])
         "ck {} techcombank", "{}k một hộp", "bán gấp {} giá 5tr", "http://a.vn/?q={}", "{}.com", "hỗ trợ {} triệu", "gửi {} mã OTP",
     ]),
 )  # fmt: skip
-@UNTIMED
 def test_no_leaf_shows_a_whole_number(number: str, between: list[str], around: str) -> None:
     spaced = "".join(a + b for a, b in zip(number, [*between, ""], strict=True))
     for leaf in signals.evaluate(around.format(spaced)).values():

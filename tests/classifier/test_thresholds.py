@@ -94,7 +94,7 @@ def test_what_a_person_sees_depends_on_how_much_harm_there_is() -> None:
     assert much.seen.value == pytest.approx(share)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 1000), st.sampled_from([0.0, 0.005, 0.01, 0.05]), st.sampled_from([None, 0.4, 0.8]))
 def test_what_is_chosen_keeps_its_bound(seed: int, share: float, protected: float | None) -> None:
     posts = held(400, seed)
@@ -208,7 +208,7 @@ def test_a_new_policy_differs_in_its_numbers_its_version_and_a_comment_alone() -
     assert policy.thresholds.harm == parse(TEXT).thresholds.harm
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.floats(0.1, 1), st.floats(0, 1), st.text("ab-\"\\'#: đ", min_size=1, max_size=9))
 def test_any_number_and_any_version_is_written_as_it_is(flag: float, protected: float, version: str) -> None:
     policy = parse(policy_edit.revised(TEXT, version, {"flag": flag, "protected": protected}, "why"))

@@ -331,7 +331,7 @@ _KEYS = [
 ]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.dictionaries(st.sampled_from(_KEYS), _VALUES), st.sampled_from(["NewsArticle", "BreadcrumbList"]))
 def test_json_ld_of_any_types_gives_facts_that_can_be_kept(node: dict[str, object], kind: str) -> None:
     item = page(ld(node | {"@type": kind}, OWN))
@@ -339,7 +339,7 @@ def test_json_ld_of_any_types_gives_facts_that_can_be_kept(node: dict[str, objec
     assert item.text.startswith(item.title)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.binary(max_size=300)
     | st.text(max_size=300).map(lambda text: f"<article><p>{FIRST}</p>{text}".encode())

@@ -189,7 +189,7 @@ _TEXTS = st.lists(
 ).map(" ".join)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(_TEXTS)
 def test_any_vietnamese_typed_in_either_font_comes_back_as_it_was(text: str) -> None:
     text = f"{SAID} {text} {SAID}"
@@ -198,7 +198,7 @@ def test_any_vietnamese_typed_in_either_font_comes_back_as_it_was(text: str) -> 
     assert decode(text.encode(), "iso-8859-1") == text
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=200), st.none() | st.text(max_size=12))
 def test_no_bytes_and_no_charset_make_decoding_fail(body: bytes, charset: str | None) -> None:
     assert isinstance(decode(body, charset), str)

@@ -186,7 +186,7 @@ def test_a_hostile_page_is_an_error_of_that_page_alone(body: bytes) -> None:
         read_feed(page_of(body))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.one_of(
         st.binary(max_size=400), st.text(max_size=400).map(lambda t: f"<article>{t}</article>".encode())

@@ -378,7 +378,7 @@ broken = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.one_of(st.binary(max_size=300), broken.map(lambda text: text.encode(errors="replace"))))
 def test_no_bytes_make_the_reader_fail(body: bytes) -> None:
     try:

@@ -227,7 +227,7 @@ EDITS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.booleans(), EDITS)
 def test_a_file_changed_anywhere_is_read_or_said_to_be_broken(
     tmp_path: Path, compress: bool, edits: list[tuple[float, int, bytes]]
@@ -254,7 +254,7 @@ BODIES = st.binary(max_size=300) | st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(["response", "resource", "revisit", "request", ""]) | ODD,
     st.sampled_from(["https://a.example/x", "http://[", "<https://a.example/ y>", "https://a.example:99999/"]) | ODD,

@@ -177,7 +177,7 @@ def test_a_hostile_page_is_an_error_of_that_page_alone(body: bytes) -> None:
         read_section(raw(body))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.one_of(st.binary(max_size=300), st.text(max_size=300).map(str.encode)),
     st.sampled_from(

@@ -174,7 +174,7 @@ def test_a_small_file_that_unpacks_to_a_huge_one_is_refused_while_it_is_unpacked
         read_sitemap(raw(gzip.compress(b" " * (LARGEST + 1))))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.one_of(st.binary(max_size=300), st.text(max_size=300).map(str.encode)),
     st.sampled_from(

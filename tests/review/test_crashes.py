@@ -208,6 +208,6 @@ class Desk(RuleBasedStateMachine):
 
 TestDesk = Desk.TestCase
 TestDesk.settings = settings(
-    max_examples=12, stateful_step_count=25, deadline=None, derandomize=True, database=None,
+    max_examples=12, stateful_step_count=25, derandomize=True, database=None,
     phases=(Phase.explicit, Phase.generate),  # to shrink a failure would take minutes
 )  # fmt: skip

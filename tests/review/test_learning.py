@@ -9,7 +9,7 @@ from itertools import permutations, product
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
@@ -109,7 +109,6 @@ opinions = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(opinions)
 def test_the_order_of_decisions_does_not_matter_and_single_only_adds(several: list[Opinion]) -> None:
     for single in (False, True):

@@ -33,7 +33,7 @@ def placed(weight: float, spread: priority.Spread) -> Case:
 
 
 @given(st.floats(0.1, 100), SPREADS, st.floats(0.1, 100), SPREADS, HOURS)
-@bounds(max_examples=60, deadline=None)
+@bounds(max_examples=60)
 def test_the_order_by_rank_is_the_order_by_priority_at_every_moment(
     one: float, its: priority.Spread, other: float, others: priority.Spread, later: timedelta
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 from sqlalchemy import func, select
@@ -39,7 +39,6 @@ def test_every_item_has_the_same_chance() -> None:
     assert chisquare(counts).pvalue > 0.01
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 40), max_size=60), st.integers(0, 10), st.integers(0, 5), st.randoms())
 def test_a_sample_does_not_depend_on_order_or_on_repeats(
     keys: list[int], size: int, seed: int, shuffled: object
@@ -57,7 +56,6 @@ def test_a_sample_does_not_depend_on_order_or_on_repeats(
     assert len(first) == len({*first}) == min(size, len({*keys}))
 
 
-@settings(deadline=None)
 @given(share, share)
 def test_the_margin_is_nought_exactly_where_the_judgement_turns(harmful: float, protected: float) -> None:
     far = margin(harmful, {"news": protected}, BOUNDS)
@@ -111,7 +109,6 @@ def test_uncertainty_takes_the_nearest_and_shares_them_among_sources() -> None:
     assert sum(one.candidate.source == 1 for one in picked) == 3
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.floats(0, 10), max_size=40),
     st.integers(1, 4),

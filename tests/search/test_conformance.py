@@ -407,13 +407,13 @@ def test_odd_texts_are_kept(empty: SearchEngine, text: str) -> None:
     assert found(empty) == {1}
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(max_size=80))
 def test_nothing_typed_is_an_error(engine: SearchEngine, typed: str) -> None:
     engine.search(Query(typed))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(min_size=1, max_size=60), min_size=1, max_size=8))
 def test_a_text_is_found_by_each_of_its_words(empty: SearchEngine, texts: list[str]) -> None:
     """The versions rise, so that each example takes the place of the one before."""

@@ -13,7 +13,7 @@ WORD = st.sampled_from(["dismiss", "protected", "correct", "report"])
 PAIRS = st.lists(st.tuples(WORD, WORD), min_size=LEAST, max_size=60)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(pairs=PAIRS)
 def test_kappa_is_that_of_the_library_in_any_order(pairs: list[tuple[str, str]]) -> None:
     found = agreement(pairs)

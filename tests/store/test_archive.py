@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from warcio.archiveiterator import ArchiveIterator
 from warcio.recordloader import ArcWarcRecord
@@ -218,7 +218,6 @@ def test_killed_writers_lose_nothing_they_acknowledged(tmp_path: Path) -> None:
     assert len({(warc, offset) for warc, offset, _ in acknowledged}) == len(acknowledged)
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=5), st.floats(0, 1))
 def test_any_cut_leaves_exactly_the_whole_records(
     tmp_path_factory: pytest.TempPathFactory, bodies: list[bytes], share: float

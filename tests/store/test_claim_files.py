@@ -51,7 +51,7 @@ def test_a_claim_survives_both_forms(one: Facts) -> None:
     assert Facts.from_row(json.loads(json.dumps(one.to_row()))) == one
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(facts(), min_size=1, max_size=5, unique_by=lambda one: one.id))
 def test_a_document_of_claims_survives(several: list[Facts]) -> None:
     assert list(read_text(written(several))) == several

@@ -112,7 +112,7 @@ SPANS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(SPANS)
 def test_each_day_has_the_newest_version_that_began_if_it_has_not_ended(
     spans: list[tuple[int | None, int | None]],

@@ -6,7 +6,7 @@ import unicodedata
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
@@ -191,7 +191,6 @@ def test_folding_leaves_nothing_to_fold(text: str) -> None:
     assert fold(fold(text)) == fold(text)
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="aăâbcdđeêghiklmnoôơpqrstuưvxy áàảãạ", min_size=40, max_size=400))
 def test_a_text_and_its_folded_form_have_one_signature(text: str) -> None:
     plain, folded = cluster.signatures([text, fold(text)])

@@ -57,7 +57,7 @@ pieces = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(pieces)
 def test_masking_again_changes_nothing_and_leaves_no_phone(parts: list[str]) -> None:
     left = mask(normalise("".join(parts)))

@@ -81,13 +81,13 @@ VIETNAMESE = (
 CRAFTY = "aévK9 \n\t\u0301\u0323\u034f\u200d\u200b\ufe0f\u3164аеоѕіӑгФжαγνΟΣᴀɪʙ𝐚ℎ𝟎ａ（Ⓐⓥ⒱Ⓜ🅐🅰🅱🅲🄰❤👨½²①क्"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(st.sampled_from(VIETNAMESE + " ,.!?\n0123456789\u0301\u0323\t\xa0\r"), max_size=80))
 def test_vietnamese_is_what_it_always_was(text: str) -> None:
     assert normalise(text) == as_before(text)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(st.text(st.sampled_from(CRAFTY), max_size=30) | st.text(max_size=30))
 def test_what_is_normalised_stays_so_and_is_composed(text: str) -> None:
     once = normalise(text)
