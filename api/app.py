@@ -146,7 +146,7 @@ async def _carry(request: Request, call_next: Next) -> Response:
     if "Transfer-Encoding" in request.headers:
         # A body of unknown length could be of any length; browsers and clients of the API send theirs.
         response: Response = problems.problem(request, 411, words.say(request, problems.NO_LENGTH))
-    elif not length.isdigit() or int(length) > _LARGEST.get(request.url.path, LARGEST_BODY):
+    elif not length.isdecimal() or int(length) > _LARGEST.get(request.url.path, LARGEST_BODY):
         response = problems.problem(request, 413, words.say(request, problems.TOO_LARGE))
     else:
         try:

@@ -151,7 +151,7 @@ async def changes(
     """
     require(who.person, Action.READ)
     if "text/event-stream" in accept:
-        missed = int(last_event_id) if last_event_id.isdigit() and len(last_event_id) < 19 else after
+        missed = int(last_event_id) if last_event_id.isdecimal() and len(last_event_id) < 19 else after
         stream = StreamingResponse(_events(request, who.user.id, missed), media_type="text/event-stream")
         # The framework sends a response as it is, and documents the answer that programs get.
         return stream  # type: ignore[return-value]

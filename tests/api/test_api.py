@@ -184,6 +184,11 @@ def test_a_body_that_is_too_large_is_refused(reviewer: TestClient) -> None:
     assert reviewer.post("/api/v1/cases/1/skip", content=b"x" * 1_100_000).status_code == 413
 
 
+def test_a_length_in_digits_that_are_no_number_is_refused(reviewer: TestClient) -> None:
+    headers = {"Content-Length": "²".encode("latin-1")}
+    assert reviewer.post("/api/v1/cases/1/skip", content=b"x", headers=headers).status_code == 413
+
+
 def test_a_body_of_unknown_length_is_refused(reviewer: TestClient) -> None:
     def endless() -> Iterator[bytes]:
         yield b"x"

@@ -119,6 +119,15 @@ def test_signing_in_gives_a_new_token(house: House) -> None:
     assert client.cookies["kiemtin_session"] != "planted"
 
 
+def test_signing_in_ends_the_session_that_the_browser_had_before(house: House) -> None:
+    thief, client = house.signed_in(), house.client()
+    client.cookies.set("kiemtin_session", thief.cookies["kiemtin_session"], domain="desk.example", path="/")
+    assert thief.get("/api/v1/me").status_code == 200
+    sign_in(client, "reviewer", PASSWORD)
+    assert client.get("/api/v1/me").status_code == 200
+    assert thief.get("/api/v1/me").status_code == 401
+
+
 @pytest.mark.parametrize(
     "headers",
     [
