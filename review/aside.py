@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, exists, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from review.permissions import Person
@@ -37,4 +37,5 @@ def unassign(session: Session, case_id: int) -> None:
 
 def by(person: Person) -> ColumnElement[bool]:
     """Return the condition that `person` put a case aside."""
-    return exists().where(PutAside.case_id == Case.id, PutAside.user_id == person.id)
+    # They are few among many cases: the database takes their list once, and asks nothing a case.
+    return Case.id.in_(select(PutAside.case_id).where(PutAside.user_id == person.id))

@@ -27,15 +27,16 @@ class Unread:
     asked_at: datetime
 
 
-def waiting(session: Session, person: Person) -> list[Unread]:
+def waiting(session: Session, person: Person, case_id: int | None = None) -> list[Unread]:
     """Return what waits for `person`, asked first first, each case once. Two queries.
 
-    Without the reviews of complaints: those are one person's, who reads the complaint too.
+    With `case_id` that case alone. Without the reviews of complaints: those are one person's, who reads the
+    complaint too.
     """
     found: dict[int, Unread] = {}
     unread = [
-        *(Unread(one.case, one.asked_at) for one in _reviews(session, person)),
-        *(Unread(one.golden.case, one.asked_at) for one in golden.waiting(session, person)),
+        *(Unread(one.case, one.asked_at) for one in _reviews(session, person, case_id)),
+        *(Unread(one.golden.case, one.asked_at) for one in golden.waiting(session, person, case_id)),
     ]
     for one in sorted(unread, key=lambda one: (one.asked_at, one.case.id)):
         found.setdefault(one.case.id, one)
@@ -51,16 +52,13 @@ def awaits(session: Session, person: Person, case_id: int) -> bool:
         Complaint.assigned_id == person.id,
         Complaint.state == ComplaintState.ASSIGNED,
     )
-    return session.scalar(theirs.limit(1)) is not None or any(
-        one.case.id == case_id for one in waiting(session, person)
-    )
+    return session.scalar(theirs.limit(1)) is not None or bool(waiting(session, person, case_id))
 
 
 def to_read(session: Session, person: Person, case_id: int) -> Unread:
     """Return a case that waits for `person`; raises `NothingToRead`."""
-    for one in waiting(session, person):
-        if one.case.id == case_id:
-            return one
+    for one in waiting(session, person, case_id):
+        return one
     raise NothingToRead(case=case_id)
 
 
@@ -72,8 +70,8 @@ def answer(session: Session, person: Person, case_id: int, reading: Reading, see
     """
     require(person, Action.REVIEW)
     reading.check()
-    reviews = [one for one in _reviews(session, person) if one.case_id == case_id]
-    known = [one for one in golden.waiting(session, person) if one.golden.case_id == case_id]
+    reviews = _reviews(session, person, case_id)
+    known = golden.waiting(session, person, case_id)
     if not reviews and not known:
         raise NothingToRead(case=case_id)
     for review in reviews:
@@ -92,5 +90,6 @@ def answer(session: Session, person: Person, case_id: int, reading: Reading, see
         golden.answer(session, person, asked, reading, seen, at)
 
 
-def _reviews(session: Session, person: Person) -> Sequence[SecondReview]:
-    return [one for one in second_review.waiting(session, person) if one.why != SecondReviewWhy.COMPLAINT]
+def _reviews(session: Session, person: Person, case_id: int | None) -> Sequence[SecondReview]:
+    found = second_review.waiting(session, person, case_id)
+    return [one for one in found if one.why != SecondReviewWhy.COMPLAINT]

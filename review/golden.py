@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import exists, func, or_, select, true
 from sqlalchemy.orm import Session, joinedload
 
 from review import dispute
@@ -100,8 +100,11 @@ def assign(session: Session, user_id: int, at: datetime) -> GoldenAnswer | None:
     return made
 
 
-def waiting(session: Session, person: Person) -> Sequence[GoldenAnswer]:
-    """Return the known cases that wait for an answer of `person`, with case, post and source loaded."""
+def waiting(session: Session, person: Person, case_id: int | None = None) -> Sequence[GoldenAnswer]:
+    """Return the known cases that wait for an answer of `person`, with case, post and source loaded.
+
+    With `case_id` that case alone.
+    """
     require(person, Action.REVIEW)
     shown = joinedload(GoldenAnswer.golden).joinedload(Golden.case)
     return session.scalars(
@@ -111,6 +114,7 @@ def waiting(session: Session, person: Person) -> Sequence[GoldenAnswer]:
         .where(
             GoldenAnswer.user_id == person.id, GoldenAnswer.answered_at.is_(None),
             Golden.retired_at.is_(None), Case.content_hash == Golden.content_hash,
+            Case.id == case_id if case_id is not None else true(),
         )
         .options(shown.joinedload(Case.post).joinedload(Post.source))
         .order_by(GoldenAnswer.asked_at, GoldenAnswer.id)

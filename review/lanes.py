@@ -128,7 +128,7 @@ def condition(
         return and_(Case.state == lane, within(region), visible(person))
     state = queued() if state is None else state
     if lane == ASSIGNED:
-        return and_(state, exists().where(Assignment.case_id == Case.id, Assignment.user_id == person.id))
+        return and_(state, Case.id.in_(select(Assignment.case_id).where(Assignment.user_id == person.id)))
     if lane == ASIDE:
         return and_(state, aside.by(person))
     state = and_(state, within(region), visible(person))
@@ -170,12 +170,8 @@ def within(region: Region) -> ColumnElement[bool]:
 
 def kept_for_another(person: Person) -> ColumnElement[bool]:
     """Return the condition that a case is assigned to somebody else, who can still sign in."""
-    return exists().where(
-        Assignment.case_id == Case.id,
-        Assignment.user_id != person.id,
-        Assignment.user_id == User.id,
-        User.active,
-    )
+    kept = select(Assignment.case_id).join(User, User.id == Assignment.user_id)
+    return Case.id.in_(kept.where(Assignment.user_id != person.id, User.active))
 
 
 def _not_for(person: Person) -> tuple[ColumnElement[bool], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, select, true
 from sqlalchemy.orm import Session, joinedload
 
 import models
@@ -59,10 +59,10 @@ def ask(
     return found
 
 
-def waiting(session: Session, person: Person) -> Sequence[SecondReview]:
+def waiting(session: Session, person: Person, case_id: int | None = None) -> Sequence[SecondReview]:
     """Return what `person` may answer, oldest first, with case, post and source loaded; one query.
 
-    What was asked of a text that has been edited since waits for nobody.
+    With `case_id` of that case alone. What was asked of a text that has been edited since waits for nobody.
     """
     require(person, Action.REVIEW)
     barred = exists().where(
@@ -72,6 +72,7 @@ def waiting(session: Session, person: Person) -> Sequence[SecondReview]:
         select(SecondReview)
         .join(Case, Case.id == SecondReview.case_id)
         .where(SecondReview.answered_at.is_(None), SecondReview.content_hash == Case.content_hash, ~barred)
+        .where(Case.id == case_id if case_id is not None else true())
         .options(joinedload(SecondReview.case).joinedload(Case.post).joinedload(Post.source))
         .order_by(SecondReview.asked_at, SecondReview.id)
     ).all()

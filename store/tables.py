@@ -313,6 +313,7 @@ class Case(Base):
         ),
         Index("ix_case_queue", "state", "rank", "id"),
         Index("ix_case_lane", "state", "harm", "rank", "id"),
+        Index("ix_case_late", "state", "harm", "waits_from"),
     )
 
     id: Mapped[int] = primary_key()
