@@ -35,9 +35,12 @@ class Table(Response):
 
     media_type = "text/csv"
 
-    def __init__(self, text: str, name: str, headers: Mapping[str, str] | None = None) -> None:
+    # The description of the API reads the status from here.
+    def __init__(
+        self, text: str, name: str, headers: Mapping[str, str] | None = None, status_code: int = 200
+    ) -> None:
         kept = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-        super().__init__(text, headers=kept | dict(headers or {}))
+        super().__init__(text, status_code, kept | dict(headers or {}))
 
 
 class ReportAnswer(BaseModel):

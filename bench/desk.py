@@ -120,6 +120,7 @@ def _press(page: Page, url: str) -> list[tuple[float, float]]:
     page.fill("#password", _PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_selector("#triage[data-case]")
+    page.wait_for_load_state()
     for done in range(_CASES):
         page.keyboard.press("dpr"[done % 3])
         page.keyboard.press("1")

@@ -168,6 +168,8 @@ def sign_in_first(running: Running, context: BrowserContext) -> Page:
     page.fill("#again", PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_selector("#triage[data-case]")
+    # A key that comes before the scripts is nobody's.
+    page.wait_for_load_state()
     return page
 
 

@@ -116,6 +116,7 @@ def colleague(running: Running, context: BrowserContext) -> Page:
     page.fill("#password", PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_selector("#triage[data-case]")
+    page.wait_for_load_state()
     return page
 
 
