@@ -247,9 +247,12 @@ def test_private_addresses_are_not_asked_unless_they_are_opened(
 ) -> None:
     handler, entries = unruly
     port = str(entries[0]["url"]).split(":")[2].split("/")[0]
-    for number, host in enumerate(HIDDEN):
-        entry = {**entries[0], "name": f"Thử {number}", "url": f"http://{host}:{port}/rss.xml"}
-        assert crawl(tmp_path, [entry], opened="10.0.0.0/8")["host/private"] == 1, host
+    hidden = [
+        {**entries[0], "name": f"Thử {number}", "url": f"http://{host}:{port}/rss.xml"}
+        for number, host in enumerate(HIDDEN)
+    ]
+    # Each has one page that is due, so none can be counted for another.
+    assert crawl(tmp_path, hidden, opened="10.0.0.0/8")["host/private"] == len(HIDDEN)
     assert not handler.asked
     assert count(records, Capture) == 0
 
