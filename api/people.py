@@ -13,7 +13,9 @@ from api import accounts
 from review import access
 from review.permissions import Action, Person, require
 from store.people_tables import LaneGrant, OutsideIdentity, SecondFactor
+from store.records import Records
 from store.tables import User, UserSession
+from store.vocabulary import Role
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,17 @@ def one(session: Session, by: Person, login: str) -> Known:
     """Return one person; for the administrator. Raises `accounts.NoSuchUser`."""
     require(by, Action.ADMINISTER)
     return _known(session, [accounts.get(session, login)])[0]
+
+
+def invite(records: Records, by: Person, login: str, name: str, role: Role) -> tuple[str, str]:
+    """Add a person; return the login as it is kept and the one-time password.
+
+    For the administrator. Raises `accounts.BadLogin` and `accounts.LoginTaken`.
+    """
+    require(by, Action.ADMINISTER)
+    login = login.strip().lower()
+    with records.write() as session:
+        return login, accounts.invite(session, login, name, role, by.actor)
 
 
 def _known(session: Session, users: list[User]) -> list[Known]:

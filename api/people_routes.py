@@ -203,10 +203,7 @@ def everyone(request: Request, who: Who) -> list[PersonAnswer]:
 
 @router.post("/people", status_code=201)
 def invite(request: Request, who: Who, given: NewPerson) -> GivenOnce:
-    require(who.person, Action.ADMINISTER)
-    login = given.login.strip().lower()
-    with desk_of(request).records.write() as session:
-        password = accounts.invite(session, login, given.name, given.role, who.person.actor)
+    login, password = people.invite(desk_of(request).records, who.person, given.login, given.name, given.role)
     return GivenOnce(login=login, password=password)
 
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI, Form
-from fastapi.routing import APIRoute, iter_route_contexts
+from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
@@ -52,6 +52,7 @@ from tests.api.signed import people, sessions
 from tests.api.test_permissions import VALUES
 from tests.conftest import ROOT
 from tests.factory import HARMFUL, NOW, Place, model, policy
+from tests.routes import inputs, routes
 
 HANDLE = "tên_người_viết"  # what `Place.take` says the author of every post is
 ROOMS = (
@@ -100,21 +101,14 @@ def speaking(found: Iterable[Name]) -> set[str]:
 
 def of_routes(app: FastAPI) -> Iterator[Name]:
     """Yield the path and every parameter and field of every route, pages included."""
-    for context in iter_route_contexts(app.routes):
-        route = getattr(context, "original_route", None) or getattr(context, "route", context)
-        path = context.path
+    for path, _, route in routes(app):
         for part in path.strip("/").split("/"):
             yield Name(f"route {path}", part)
-        if not isinstance(route, APIRoute):
+        if route is None:
             continue
-        stack = [route.dependant]
-        while stack:
-            needed = stack.pop()
-            stack += needed.dependencies
-            for group in ("path_params", "query_params", "header_params", "cookie_params", "body_params"):
-                for field in getattr(needed, group):
-                    yield Name(f"route {path}", field.alias)
-                    yield from of_model(f"route {path}", field.field_info.annotation)
+        for field in inputs(route):
+            yield Name(f"route {path}", field.alias)
+            yield from of_model(f"route {path}", field.field_info.annotation)
         yield from of_model(f"route {path}", route.response_model)
 
 
@@ -316,26 +310,25 @@ def test_whoever_asks_for_an_author_in_whatever_way_gets_nothing(
     (pseudonym,) = pseudonyms
     text = HARMFUL[0][:30]
     told, asked, wrong = set(), 0, []
-    for context in iter_route_contexts(app.routes):
-        if "GET" not in (getattr(context, "methods", None) or ()) or context.path.endswith("/live"):
+    for template, methods, route in routes(app):
+        if "GET" not in methods or template.endswith("/live"):
             continue
-        path = re.sub(r"{(\w+)[^}]*}", lambda name: VALUES.get(name[1], "1"), context.path)
-        route = getattr(context, "original_route", None) or getattr(context, "route", context)
-        names = ["q", "author", "actor", "handle", *words_of(route)] if isinstance(route, APIRoute) else []
+        path = re.sub(r"{(\w+)[^}]*}", lambda name: VALUES.get(name[1], "1"), template)
+        names = ["q", "author", "actor", "handle", *words_of(route)] if route else []
         plain = client.get(path, headers=headers)
         said = plain.text
         if text in said:
-            told.add(context.path)
+            told.add(template)
         asked += 1
         if found := leaks(said + str(plain.headers), desk):
-            wrong.append(f"{context.path} tells {found}")
+            wrong.append(f"{template} tells {found}")
         for word in (HANDLE, pseudonym) if names else ():
             answer = client.get(path, headers=headers, params=dict.fromkeys(names, word))
             asked += 1
             # What was typed comes back in its own field; a post may not.
             narrowed = answer.text != said and text in answer.text and text not in said
             if narrowed:
-                wrong.append(f"{context.path} finds posts by {word}")
+                wrong.append(f"{template} finds posts by {word}")
     assert not wrong, "\n".join(wrong)
     assert asked > 250
     assert {"/search", "/api/v1/queue", "/api/v1/cases/{case_id}", "/cases/{case_id}"} <= told

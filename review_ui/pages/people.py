@@ -57,14 +57,11 @@ def invite(
     role: Annotated[Role, Form()] = Role.REVIEWER,
 ) -> Response:
     """Add a person; the one-time password is shown once, on the answer."""
-    require(who.person, Action.ADMINISTER)
-    login = login.strip().lower()
     try:
-        with desk_of(request).records.write() as session:
-            password = accounts.invite(session, login, name, role, who.person.actor)
+        made, password = people.invite(desk_of(request).records, who.person, login, name, role)
     except ReviewError as error:
         return _people(request, who, error)
-    return _people(request, who, made=login, password=password)
+    return _people(request, who, made=made, password=password)
 
 
 @router.get("/people/{login}")

@@ -7,12 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from api import accounts
+from api import people
 from api import setup as room
 from api.auth import SignedIn, Who, desk_of
 from api.problems import status_of
 from review.errors import ReviewError
-from review.permissions import Action, require
 from review_ui.page import page, say
 from store.installation_tables import SetupState
 from store.retention import Rule
@@ -44,14 +43,11 @@ def invite(
     role: Annotated[Role, Form()] = Role.REVIEWER,
 ) -> Response:  # fmt: skip
     """Add a person; the one-time password is shown once, on the answer."""
-    require(who.person, Action.ADMINISTER)
-    login = login.strip().lower()
     try:
-        with desk_of(request).records.write() as session:
-            password = accounts.invite(session, login, name, role, who.person.actor)
+        made, password = people.invite(desk_of(request).records, who.person, login, name, role)
     except ReviewError as error:
         return _page(request, who, error)
-    return _page(request, who, made=login, password=password)
+    return _page(request, who, made=made, password=password)
 
 
 @router.post("/setup/state")

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import pytest
 from fastapi import FastAPI
-from fastapi.routing import APIRoute, iter_route_contexts
 from httpx import Response
 from pydantic import TypeAdapter
 
@@ -18,6 +17,7 @@ from api.bounds import Count, Day, Id
 from review_ui.app import create_app
 from store.vocabulary import Role
 from tests.api.people import Front
+from tests.routes import inputs, routes
 
 BEYOND = 2**63
 
@@ -25,19 +25,11 @@ BEYOND = 2**63
 def unbounded(app: FastAPI) -> tuple[int, list[str]]:
     """Return how many parameters and bodies the routes take, and the integers in them without two ends."""
     seen, found = 0, []
-    for context in iter_route_contexts(app.routes):
-        route = getattr(context, "original_route", None) or getattr(context, "route", context)
-        needed = [route.dependant] if isinstance(route, APIRoute) else []
-        while needed:
-            one = needed.pop()
-            needed += one.dependencies
-            for group in ("path_params", "query_params", "header_params", "cookie_params", "body_params"):
-                for field in getattr(one, group):
-                    seen += 1
-                    schema = TypeAdapter(
-                        Annotated[field.field_info.annotation, field.field_info]
-                    ).json_schema()
-                    found += [f"{route.path} {field.name}{at}" for at in integers(schema)]
+    for path, _, route in routes(app):
+        for field in inputs(route) if route else ():
+            seen += 1
+            schema = TypeAdapter(Annotated[field.field_info.annotation, field.field_info]).json_schema()
+            found += [f"{path} {field.name}{at}" for at in integers(schema)]
     return seen, found
 
 

@@ -16,7 +16,8 @@ from sqlalchemy.exc import DBAPIError
 
 from api.desk import Desk
 from kiemtin.static_site import write
-from kiemtin.work.weekly_draft import AT, WeeklyDraft
+from kiemtin.work.weekly import AT
+from kiemtin.work.weekly_draft import WeeklyDraft
 from reports import publishing
 from reports.letterhead import Letterhead
 from reports.publishing import MOVES, ReportError, move
