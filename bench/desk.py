@@ -134,8 +134,10 @@ def _press(page: Page, url: str) -> list[tuple[float, float]]:
 def _serve(folder: Path, port: int) -> None:
     import uvicorn
 
+    from review_ui import warm
     from review_ui.app import create_app
 
+    warm.up()
     engine = open_engine(f"tantivy:{folder / 'search'}")
     desk = Desk(Records(f"sqlite:///{folder / 'kiemtin.db'}"), engine, Archive(folder / "archive"))
     uvicorn.run(create_app(desk), host="127.0.0.1", port=port, log_level="warning")

@@ -103,6 +103,7 @@ def _serve(url: str, folder: str) -> None:
     import uvicorn
 
     from api.desk import Desk
+    from review_ui import warm
     from review_ui.app import create_app
     from store.archive import Archive
 
@@ -110,6 +111,7 @@ def _serve(url: str, folder: str) -> None:
     log = (Path(folder) / "server.log").open("w")
     structlog.configure(logger_factory=structlog.WriteLoggerFactory(file=log))
     desk = Desk(Records(url), open_engine(f"tantivy:{folder}/search"), Archive(Path(folder) / "archive"))
+    warm.up()
     config = uvicorn.Config(create_app(desk), host="127.0.0.1", port=0, log_config=None, access_log=False)
     listening = config.bind_socket()
     print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
 from review import golden, second_review
@@ -47,12 +47,14 @@ def awaits(session: Session, person: Person, case_id: int) -> bool:
     """Say whether `person` is to read a case blind; then they are shown nothing of what others said of it."""
     if not may(person, Action.REVIEW):
         return False
-    theirs = select(Complaint.id).where(
+    complaint = exists().where(
         Complaint.case_id == case_id,
         Complaint.assigned_id == person.id,
         Complaint.state == ComplaintState.ASSIGNED,
     )
-    return session.scalar(theirs.limit(1)) is not None or bool(waiting(session, person, case_id))
+    review = second_review.unanswered(person, case_id).where(SecondReview.why != SecondReviewWhy.COMPLAINT)
+    known = golden.unanswered(person, case_id)
+    return bool(session.scalar(select(or_(complaint, review.exists(), known.exists()))))
 
 
 def to_read(session: Session, person: Person, case_id: int) -> Unread:

@@ -91,8 +91,14 @@ def load(session: Session, person: Person, case_id: int) -> CasePage:
         raise NoSuchCase(case=case_id)
     post = case.post
     others = (Post.cluster_id == case.cluster_id, Post.id != post.id, Post.purged_at.is_(None))
-    copies = session.scalars(
-        select(Post).where(*others).options(joinedload(Post.source)).order_by(Post.id).limit(COPIES_SHOWN)
+    copies_total = session.scalar(select(func.count()).select_from(Post).where(*others)) or 0
+    # Most texts have no copies, and then there is nothing more to ask of them.
+    copies = (
+        session.scalars(
+            select(Post).where(*others).options(joinedload(Post.source)).order_by(Post.id).limit(COPIES_SHOWN)
+        )
+        if copies_total
+        else ()
     )
     decisions = session.scalars(
         select(Decision)
@@ -115,9 +121,9 @@ def load(session: Session, person: Person, case_id: int) -> CasePage:
         if assessment is None
         else assessment.detail | {"model": assessment.model, "policy": assessment.policy},
         copies=[_copy(copy, post) for copy in copies],
-        copies_total=session.scalar(select(func.count()).select_from(Post).where(*others)) or 0,
-        variants=copies_of.variants(session, case),
-        notes=notes.of_case(session, person, case.id) if may(person, Action.REVIEW) else (),
+        copies_total=copies_total,
+        variants=copies_of.variants(session, case) if copies_total else (),
+        notes=() if unread or not may(person, Action.REVIEW) else notes.written(session, case.id),
         history=history.of_post(session, post.id),
         picture=session.scalar(
             select(Rendering).where(Rendering.post_id == post.id).order_by(Rendering.id.desc()).limit(1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import exists, func, or_, select, true
+from sqlalchemy import Select, exists, func, or_, select, true
 from sqlalchemy.orm import Session, joinedload
 
 from review import dispute
@@ -108,6 +108,15 @@ def waiting(session: Session, person: Person, case_id: int | None = None) -> Seq
     require(person, Action.REVIEW)
     shown = joinedload(GoldenAnswer.golden).joinedload(Golden.case)
     return session.scalars(
+        unanswered(person, case_id)
+        .options(shown.joinedload(Case.post).joinedload(Post.source))
+        .order_by(GoldenAnswer.asked_at, GoldenAnswer.id)
+    ).all()
+
+
+def unanswered(person: Person, case_id: int | None = None) -> Select[GoldenAnswer]:
+    """Return the query for what `waiting` gives."""
+    return (
         select(GoldenAnswer)
         .join(Golden, Golden.id == GoldenAnswer.golden_id)
         .join(Case, Case.id == Golden.case_id)
@@ -116,9 +125,7 @@ def waiting(session: Session, person: Person, case_id: int | None = None) -> Seq
             Golden.retired_at.is_(None), Case.content_hash == Golden.content_hash,
             Case.id == case_id if case_id is not None else true(),
         )
-        .options(shown.joinedload(Case.post).joinedload(Post.source))
-        .order_by(GoldenAnswer.asked_at, GoldenAnswer.id)
-    ).all()  # fmt: skip
+    )  # fmt: skip
 
 
 def answer(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select, true, union_all
 from sqlalchemy.orm import Session, joinedload
 
 from review import aside
@@ -15,13 +15,16 @@ from review.permissions import Action, Person, require
 from review.sla import UNCERTAIN, Clocks
 from store.place_tables import PostPlace
 from store.queue_tables import Assignment
-from store.tables import Case, Post, User
+from store.tables import Assessment, Case, Post, Source, User
 from store.vocabulary import CaseState
 
 ALL, MINE, ESCALATED, DECIDED = "all", "mine", "escalated", "decided"
 ASSIGNED, ASIDE = "assigned", "aside"
 # Lanes of a person; every other one waits for whoever comes.
 PERSONAL = frozenset({MINE, ASSIGNED, ASIDE})
+
+
+_COUNT = func.count()
 
 
 @dataclass(frozen=True)
@@ -46,18 +49,20 @@ def lanes(session: Session, person: Person, at: datetime, region: Region = EVERY
     What one holds, is assigned or put aside is counted wherever it is.
     """
     require(person, Action.READ)
-    counted = {ALL: 0, UNCERTAIN: 0, MINE: 0, ASSIGNED: 0, ASIDE: 0, ESCALATED: 0}
     seen = and_(queued(), within(region), visible(person))
-    waiting = _by_harm(session, seen)
-    # Those that do not come to this person are few, so they are counted apart and taken off.
-    for_others = _by_harm(session, and_(seen, or_(*_not_for(person))))
-    for harm, number in waiting.items():
-        left = number - for_others.get(harm, 0)
-        counted[ALL] += left
-        lane = UNCERTAIN if harm is None else harm
-        counted[lane] = counted.get(lane, 0) + left
-    for lane in (MINE, ASSIGNED, ASIDE, ESCALATED):
-        counted[lane] = _count(session, condition(lane, person, at, region=region))
+    own = (MINE, ASSIGNED, ASIDE, ESCALATED)
+    counted = dict.fromkeys((ALL, UNCERTAIN, *own), 0)
+    rows = session.execute(
+        union_all(
+            _by_harm(seen),
+            # Those that do not come to this person are few, so they are counted apart and taken off.
+            _by_harm(and_(seen, or_(*_not_for(person))), -_COUNT),
+            *(_number(lane, condition(lane, person, at, region=region)) for lane in own),
+        )
+    )
+    for lane, number in rows:
+        counted[lane] = counted.get(lane, 0) + number
+    counted[ALL] = sum(number for lane, number in counted.items() if lane not in own)
     return counted
 
 
@@ -66,8 +71,8 @@ def overdue(session: Session, at: datetime, clocks: Clocks, region: Region = EVE
 
     Counts what is queued or held, whoever it is for.
     """
-    found = _by_harm(session, and_(undecided(), clocks.late(at), within(region)))
-    late = {UNCERTAIN if harm is None else harm: number for harm, number in found.items()}
+    rows = session.execute(_by_harm(and_(undecided(), clocks.late(at), within(region))))
+    late = {row[0]: row[1] for row in rows}
     return {ALL: sum(late.values()), **late}
 
 
@@ -94,20 +99,26 @@ def listing(
     limit: int = 50,
     region: Region = EVERYWHERE,
 ) -> Sequence[Case]:
-    """Return the cases of a lane, first to review first, with post, source and assessment loaded."""
+    """Return the cases of a lane, first to review first, with post, source and assessment loaded.
+
+    What no row shows of them (the why of an assessment, the facts of a page) is not there to be asked for.
+    """
     require(person, Action.READ)
-    # One query brings all that a row shows; so nobody needs a query a row.
-    shown = joinedload(Case.post)
-    query = order(lane, person, at, region).offset(offset).limit(limit)
+    # One query brings all that a row shows; and only for the rows that are shown.
+    rows = order(lane, person, at, region).with_only_columns(Case.id).offset(offset).limit(limit)
+    post = joinedload(Case.post)
     return session.scalars(
-        query.options(shown.joinedload(Post.source), shown.joinedload(Post.assessment))
+        _sorted(select(Case).where(Case.id.in_(rows)), lane).options(
+            post.load_only(Post.title, Post.text, Post.kind, Post.published_at, raiseload=True),
+            post.joinedload(Post.source).load_only(Source.name, raiseload=True),
+            post.joinedload(Post.assessment).load_only(Assessment.harmful, raiseload=True),
+        )
     ).all()
 
 
 def order(lane: str, person: Person, at: datetime, region: Region = EVERYWHERE) -> Select[Case]:
     """Return the query for the cases of a lane in their order, which an index gives."""
-    first = Case.decided_at.desc() if lane == DECIDED else Case.rank.desc()
-    return select(Case).where(condition(lane, person, at, region=region)).order_by(first, Case.id)
+    return _sorted(select(Case).where(condition(lane, person, at, region=region)), lane)
 
 
 def condition(
@@ -174,16 +185,17 @@ def kept_for_another(person: Person) -> ColumnElement[bool]:
     return Case.id.in_(kept.where(Assignment.user_id != person.id, User.active))
 
 
+def _sorted(query: Select[Case], lane: str) -> Select[Case]:
+    return query.order_by(Case.decided_at.desc() if lane == DECIDED else Case.rank.desc(), Case.id)
+
+
 def _not_for(person: Person) -> tuple[ColumnElement[bool], ...]:
     return aside.by(person), kept_for_another(person)
 
 
-def _by_harm(session: Session, where: ColumnElement[bool]) -> dict[str | None, int]:
-    return {
-        row[0]: row[1]
-        for row in session.execute(select(Case.harm, func.count()).where(where).group_by(Case.harm))
-    }
+def _by_harm(where: ColumnElement[bool], number: ColumnElement[int] = _COUNT) -> Select[str, int]:
+    return select(func.coalesce(Case.harm, UNCERTAIN), number).where(where).group_by(Case.harm)
 
 
-def _count(session: Session, where: ColumnElement[bool]) -> int:
-    return session.scalar(select(func.count()).select_from(Case).where(where)) or 0
+def _number(lane: str, where: ColumnElement[bool]) -> Select[str, int]:
+    return select(literal(lane), _COUNT).select_from(Case).where(where)

@@ -38,8 +38,11 @@ def add(session: Session, person: Person, case_id: int, text: str, at: datetime)
 def of_case(session: Session, person: Person, case_id: int) -> Sequence[Note]:
     """Return the notes on a case, oldest first, to who reviews; none to who is to read it blind."""
     require(person, Action.REVIEW)
-    if blind.awaits(session, person, case_id):
-        return ()
+    return () if blind.awaits(session, person, case_id) else written(session, case_id)
+
+
+def written(session: Session, case_id: int) -> Sequence[Note]:
+    """Return the notes on a case, oldest first; whether they may be read is for the caller to know."""
     return session.scalars(
         select(Note).where(Note.case_id == case_id).options(joinedload(Note.user)).order_by(Note.id)
     ).all()

@@ -85,7 +85,7 @@ def lease_next(
         found = session.scalar(first.where(or_(Case.severity < SEVERE, Case.harm.is_(None))))
     if found is None:
         found = session.scalar(first)
-    return lease(session, person, found, at) if found is not None else None
+    return _take(session, person, found, at) if found is not None else None
 
 
 def lease_after(
@@ -101,7 +101,7 @@ def lease_after(
     first = _first(person, lane, at, region).where(Case.id != after)
     behind = or_(Case.rank < left.rank, and_(Case.rank == left.rank, Case.id > after))
     found = session.scalar(first.where(behind)) or session.scalar(first)
-    return lease(session, person, found, at) if found is not None else None
+    return _take(session, person, found, at) if found is not None else None
 
 
 def lease(session: Session, person: Person, case_id: int, at: datetime) -> Lease:
@@ -113,22 +113,7 @@ def lease(session: Session, person: Person, case_id: int, at: datetime) -> Lease
     case = get(session, case_id)
     if case.state == CaseState.LEASED and case.lease_user_id == person.id and _alive(case, at):
         return renew(session, person, case_id, case.lease_token or "", at)
-    _require_not_kept(session, person, case_id)
-    expired_holder = case.lease_user_id
-    token = secrets.token_urlsafe(24)
-    taken = session.execute(
-        update(Case)
-        .where(Case.id == case_id, _free(at), visible(person))
-        .values(state=CaseState.LEASED, lease_user_id=person.id, lease_token=token, lease_until=at + LEASE)
-        .returning(Case.id)
-    ).first()
-    if taken is None:
-        raise CaseTaken(case=case_id)
-    case = get(session, case_id)
-    if expired_holder is not None:
-        record(session, case, audit.SYSTEM, "expired", at, holder=expired_holder)
-    record(session, case, person.actor, "leased", at)
-    return _lease_of(case)
+    return _take(session, person, case, at)
 
 
 def renew(session: Session, person: Person, case_id: int, token: str, at: datetime) -> Lease:
@@ -190,6 +175,27 @@ def held(session: Session, person: Person, case_id: int, token: str, at: datetim
     return case
 
 
+def _take(session: Session, person: Person, case: Case, at: datetime) -> Lease:
+    _require_not_kept(session, person, case.id)
+    expired_holder = case.lease_user_id
+    taken = session.scalar(
+        update(Case)
+        .where(Case.id == case.id, _free(at), visible(person))
+        .values(
+            state=CaseState.LEASED, lease_user_id=person.id, lease_token=secrets.token_urlsafe(24),
+            lease_until=at + LEASE,
+        )
+        .returning(Case),
+        execution_options={"populate_existing": True},
+    )  # fmt: skip
+    if taken is None:
+        raise CaseTaken(case=case.id)
+    if expired_holder is not None:
+        record(session, taken, audit.SYSTEM, "expired", at, holder=expired_holder)
+    record(session, taken, person.actor, "leased", at)
+    return _lease_of(taken)
+
+
 def _alive(case: Case, at: datetime) -> bool:
     return case.lease_until is not None and case.lease_until > at
 
@@ -204,9 +210,9 @@ def _free(at: datetime) -> ColumnElement[bool]:
     return or_(Case.state == CaseState.QUEUED, and_(Case.state == CaseState.LEASED, Case.lease_until <= at))
 
 
-def _first(person: Person, lane: str, at: datetime, region: Region) -> Select[int]:
+def _first(person: Person, lane: str, at: datetime, region: Region) -> Select[Case]:
     """Return the query for the first case of a lane to give to `person`, past those being taken right now."""
-    query = select(Case.id).where(condition(lane, person, at, region=region))
+    query = select(Case).where(condition(lane, person, at, region=region))
     if lane != ASIDE:
         query = query.where(for_person(person))
     order = query.order_by(Case.rank.desc(), Case.id).limit(1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import exists, select, true
+from sqlalchemy import Select, exists, select, true
 from sqlalchemy.orm import Session, joinedload
 
 import models
@@ -65,17 +65,24 @@ def waiting(session: Session, person: Person, case_id: int | None = None) -> Seq
     With `case_id` of that case alone. What was asked of a text that has been edited since waits for nobody.
     """
     require(person, Action.REVIEW)
+    return session.scalars(
+        unanswered(person, case_id)
+        .options(joinedload(SecondReview.case).joinedload(Case.post).joinedload(Post.source))
+        .order_by(SecondReview.asked_at, SecondReview.id)
+    ).all()
+
+
+def unanswered(person: Person, case_id: int | None = None) -> Select[SecondReview]:
+    """Return the query for what `waiting` gives."""
     barred = exists().where(
         SecondReviewBar.review_id == SecondReview.id, SecondReviewBar.user_id == person.id
     )
-    return session.scalars(
+    return (
         select(SecondReview)
         .join(Case, Case.id == SecondReview.case_id)
         .where(SecondReview.answered_at.is_(None), SecondReview.content_hash == Case.content_hash, ~barred)
         .where(Case.id == case_id if case_id is not None else true())
-        .options(joinedload(SecondReview.case).joinedload(Case.post).joinedload(Post.source))
-        .order_by(SecondReview.asked_at, SecondReview.id)
-    ).all()
+    )
 
 
 def answer(

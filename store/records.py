@@ -56,13 +56,16 @@ class Records:
         self.engine = _open(url)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._writer = self.engine.execution_options(kiemtin_write=True)
+        # SQLite's readers see one moment by themselves; PostgreSQL's would see a new one with each query.
+        moment = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        self._reader = self.engine.execution_options(**moment)
         # SQLite lets waiting writers try again at odds, and some for ever in vain; a lock lets them queue.
         self._turn = Lock() if self.is_sqlite else nullcontext()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Give a session that sees one moment of the records and changes nothing."""
-        with Session(self.engine, expire_on_commit=False) as session:
+        with Session(self._reader, expire_on_commit=False) as session:
             yield session
 
     @contextmanager

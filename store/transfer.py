@@ -69,9 +69,8 @@ def transfer(
         _refuse_busy(source)
     require_empty(target)
     migrate(target)
-    # SQLite reads one moment by itself.
-    moment = {} if source.is_sqlite else {"isolation_level": "REPEATABLE READ"}
-    with source.engine.execution_options(**moment).connect() as reading:
+    with source.read() as session:
+        reading = session.connection()
         verdict = _sound_chain(reading, "nguồn")
         with target.engine.execution_options(kiemtin_write=True).begin() as writing, lowered(writing):
             _refuse_rows(writing)

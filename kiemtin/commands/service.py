@@ -195,6 +195,7 @@ def _serve(house: House, port: int | None, *, demo: bool = False) -> None:
     import uvicorn
 
     from api.frame import Doors, create_frame
+    from review_ui import warm
     from review_ui.app import create_app
 
     settings: Settings = house.settings
@@ -216,6 +217,7 @@ def _serve(house: House, port: int | None, *, demo: bool = False) -> None:
     say(f"Trang đã lưu được xem ở một cổng riêng: {frame_port}")
     say(f"Bàn duyệt: [bold]http://{settings.host}:{port}[/]   (Ctrl+C để dừng)")
     server = uvicorn.Server(config)
+    warm.up()
     server.handle_exit = _hanging_up(app.state.live, server.handle_exit)  # type: ignore[assignment]
     server.run(sockets=[desk_door, frame_door])
     log.info("serve.stopped")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -62,7 +63,7 @@ def triage(
     if not may(who.person, Action.REVIEW):
         return RedirectResponse("/queue", 303)
     walk = Walk(lane, province)
-    return _show(request, who, walk, _next(request, who, walk), done=_recent(request, who, done))
+    return _show(request, who, walk, _next(request, who, walk), done)
 
 
 @router.post("/cases/{case_id}/decide")
@@ -208,7 +209,7 @@ def _answer(
     if "HX-Request" not in request.headers:
         asked = {"lane": walk.lane, "province": walk.province, "done": done}
         return RedirectResponse(f"/?{urlencode({k: v for k, v in asked.items() if v})}", 303)
-    return _show(request, who, walk, lease, done=_recent(request, who, done))
+    return _show(request, who, walk, lease, done)
 
 
 def _show(
@@ -216,14 +217,14 @@ def _show(
     who: SignedIn,
     walk: Walk,
     lease: queue.Lease | None,
-    *,
-    done: Decision | None = None,
+    done_id: int | None = None,
     notice: str = "",
 ) -> Response:
     desk = desk_of(request)
     at = desk.clock()
     region = walk.region(request)
     with desk.records.read() as session:
+        done = _recent(session, who, done_id, at)
         lanes = queue.lanes(session, who.person, at, region)
         beside = aside_of(session, who, at, desk.clocks, region)
         shown = case_page.load(session, who.person, lease.case_id) if lease else None
@@ -239,13 +240,9 @@ def _show(
     )  # fmt: skip
 
 
-def _recent(request: Request, who: SignedIn, decision_id: int | None) -> Decision | None:
+def _recent(session: Session, who: SignedIn, decision_id: int | None, at: datetime) -> Decision | None:
     """Return a decision that its maker can still undo."""
-    if decision_id is None:
-        return None
-    desk = desk_of(request)
-    with desk.records.read() as session:
-        made = session.get(Decision, decision_id)
-    if made is None or made.user_id != who.user.id or made.undone_at or desk.clock() - made.at > UNDO_WITHIN:
+    made = session.get(Decision, decision_id) if decision_id is not None else None
+    if made is None or made.user_id != who.user.id or made.undone_at or at - made.at > UNDO_WITHIN:
         return None
     return made

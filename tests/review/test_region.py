@@ -46,7 +46,8 @@ def hoa(records: Records) -> Person:
 def seen(records: Records, who: Person, region: Region, lane: str = queue.ALL) -> set[str]:
     """Return the keys of the posts that the cases of a lane show."""
     with records.read() as session:
-        return {case.post.key for case in queue.listing(session, who, lane, NOW, region=region)}
+        shown = [case.post_id for case in queue.listing(session, who, lane, NOW, region=region)]
+        return set(session.scalars(select(Post.key).where(Post.id.in_(shown))))
 
 
 def rows(records: Records) -> dict[str, set[tuple[str, str]]]:
