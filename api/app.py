@@ -130,7 +130,6 @@ def create_api(desk: Desk) -> FastAPI:
     app.add_exception_handler(idempotency.Replayed, idempotency.on_replayed)
     app.add_exception_handler(HTTPException, problems.on_http)
     app.add_exception_handler(RequestValidationError, problems.on_invalid)
-    app.middleware("http")(app.state.meters.measure)
     app.middleware("http")(_carry)
     if desk.sign_in.proxies:
         # Outermost, so that all below sees the browser's address and whether it came by TLS.
@@ -139,7 +138,7 @@ def create_api(desk: Desk) -> FastAPI:
 
 
 async def _carry(request: Request, call_next: Next) -> Response:
-    """Refuse what is too large, log the request, and give the answer the headers that all carry."""
+    """Refuse what is too large, measure and log the rest, and give the answer the headers that all carry."""
     number = secrets.token_hex(8)
     began = time.perf_counter()
     length = request.headers.get("Content-Length", "0")
@@ -150,7 +149,7 @@ async def _carry(request: Request, call_next: Next) -> Response:
         response = problems.problem(request, 413, words.say(request, problems.TOO_LARGE))
     else:
         try:
-            response = await call_next(request)
+            response = await request.app.state.meters.measure(request, call_next)
             response = await idempotency.finish(request, request.app.state.desk, response)
         except Exception:
             log.exception("http.failed", request=number, path=request.url.path)

@@ -73,6 +73,8 @@ def run() -> Iterable[Measure]:
             user = session.scalars(select(User)).one()
             accounts.change_password(session, user, password or "", _PASSWORD)
             installation.set_setup(session, SetupState.PUT_OFF, "system", datetime.now(UTC))
+        # As a crew does within its first minute.
+        records.analyze()
         records.close()
         waits = _decide(folder)
     whole, served = zip(*waits, strict=True)

@@ -63,6 +63,8 @@ def _fill(records: Records, folder: str, posts: int) -> None:
     engine = open_engine(f"tantivy:{folder}/search")
     Crew(records, [Scoring(records, load(), load_policy()), Indexing(records, engine)]).until_idle()
     engine.close()
+    # As a crew does within its first minute.
+    records.analyze()
 
 
 def _sign_in(records: Records) -> list[dict[str, str]]:

@@ -100,11 +100,13 @@ class House:
         from kiemtin.retention import NightlyPurge
         from kiemtin.work.alerts import Alerts
         from kiemtin.work.crew import Crew
+        from kiemtin.work.hourly import Analysis
         from kiemtin.work.weekly_digest import WeeklyDigest
         from kiemtin.work.weekly_draft import WeeklyDraft
 
         stations = [self._station(kind) for kind in dict.fromkeys(queues)]
         duties: dict[str, Duty] = {
+            "analysis": Analysis(self.records),
             "alerts": Alerts(self.records, self.desk).check,
             "second_reviews": self._draw,
             "weekly_draft": WeeklyDraft(self.records, self.settings.telling),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy import ColumnElement, case, delete, exists, literal, not_, or_, select
 from sqlalchemy.orm import Session
@@ -30,6 +31,8 @@ def all_lanes() -> tuple[str, ...]:
     return (*models.labels().harms, UNCERTAIN)
 
 
+# Every page asks it several times, and making the expression takes longer than some of the queries.
+@lru_cache(maxsize=512)
 def visible(person: Person) -> ColumnElement[bool]:
     """Return the condition on `Case` that `person` may see it; true of all where nothing limits them."""
     grants = exists().where(LaneGrant.user_id == person.id)

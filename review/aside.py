@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, Select, delete, select
 from sqlalchemy.orm import Session
 
 from review.permissions import Person
@@ -38,4 +38,9 @@ def unassign(session: Session, case_id: int) -> None:
 def by(person: Person) -> ColumnElement[bool]:
     """Return the condition that `person` put a case aside."""
     # They are few among many cases: the database takes their list once, and asks nothing a case.
-    return Case.id.in_(select(PutAside.case_id).where(PutAside.user_id == person.id))
+    return Case.id.in_(ids(person))
+
+
+def ids(person: Person) -> Select[int]:
+    """Return the query for the cases that `person` put aside."""
+    return select(PutAside.case_id).where(PutAside.user_id == person.id)

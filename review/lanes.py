@@ -5,8 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select, true, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.orm import Session, joinedload
 
 from review import aside
@@ -22,9 +36,10 @@ ALL, MINE, ESCALATED, DECIDED = "all", "mine", "escalated", "decided"
 ASSIGNED, ASIDE = "assigned", "aside"
 # Lanes of a person; every other one waits for whoever comes.
 PERSONAL = frozenset({MINE, ASSIGNED, ASIDE})
-
+_OWN = (MINE, ASSIGNED, ASIDE, ESCALATED)
 
 _COUNT = func.count()
+_AT = bindparam("at", type_=Case.lease_until.type)
 
 
 @dataclass(frozen=True)
@@ -49,21 +64,24 @@ def lanes(session: Session, person: Person, at: datetime, region: Region = EVERY
     What one holds, is assigned or put aside is counted wherever it is.
     """
     require(person, Action.READ)
-    seen = and_(queued(), within(region), visible(person))
-    own = (MINE, ASSIGNED, ASIDE, ESCALATED)
-    counted = dict.fromkeys((ALL, UNCERTAIN, *own), 0)
-    rows = session.execute(
-        union_all(
-            _by_harm(seen),
-            # Those that do not come to this person are few, so they are counted apart and taken off.
-            _by_harm(and_(seen, or_(*_not_for(person))), -_COUNT),
-            *(_number(lane, condition(lane, person, at, region=region)) for lane in own),
-        )
-    )
-    for lane, number in rows:
+    counted = dict.fromkeys((ALL, UNCERTAIN, *_OWN), 0)
+    for lane, number in session.execute(_counting(person, region), {"at": at}):
         counted[lane] = counted.get(lane, 0) + number
-    counted[ALL] = sum(number for lane, number in counted.items() if lane not in own)
+    counted[ALL] = sum(number for lane, number in counted.items() if lane not in _OWN)
     return counted
+
+
+# With each case that is decided it is asked again, and making it takes longer than the query itself.
+@lru_cache(maxsize=512)
+def _counting(person: Person, region: Region) -> CompoundSelect[str, int]:
+    """Return the query for how many cases are in which lane at moment `at`, to be added up."""
+    seen = and_(queued(), within(region), visible(person))
+    return union_all(
+        _by_harm(seen),
+        # Those that do not come to this person are few, so they are counted apart and taken off.
+        _by_harm(and_(seen, _for_others(person)), -_COUNT),
+        *(_number(lane, condition(lane, person, _AT, region=region)) for lane in _OWN),
+    )
 
 
 def overdue(session: Session, at: datetime, clocks: Clocks, region: Region = EVERYWHERE) -> dict[str, int]:
@@ -124,7 +142,7 @@ def order(lane: str, person: Person, at: datetime, region: Region = EVERYWHERE) 
 def condition(
     lane: str,
     person: Person,
-    at: datetime,
+    at: datetime | ColumnElement[datetime],
     state: ColumnElement[bool] | None = None,
     region: Region = EVERYWHERE,
 ) -> ColumnElement[bool]:
@@ -150,7 +168,7 @@ def condition(
 
 def for_person(person: Person) -> ColumnElement[bool]:
     """Return the condition that a case may be given to `person` unasked."""
-    return and_(*(~not_ for not_ in _not_for(person)))
+    return ~_for_others(person)
 
 
 def queued() -> ColumnElement[bool]:
@@ -163,7 +181,7 @@ def undecided() -> ColumnElement[bool]:
     return Case.state.in_((CaseState.QUEUED, CaseState.LEASED))
 
 
-def held_by(person: Person, at: datetime) -> ColumnElement[bool]:
+def held_by(person: Person, at: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
     """Return the condition that `person` holds a case at this moment."""
     return and_(Case.state == CaseState.LEASED, Case.lease_user_id == person.id, Case.lease_until > at)
 
@@ -181,16 +199,21 @@ def within(region: Region) -> ColumnElement[bool]:
 
 def kept_for_another(person: Person) -> ColumnElement[bool]:
     """Return the condition that a case is assigned to somebody else, who can still sign in."""
+    return Case.id.in_(_kept_for_another(person))
+
+
+def _for_others(person: Person) -> ColumnElement[bool]:
+    # One list of few cases, not two: so a database can begin with it.
+    return Case.id.in_(union_all(aside.ids(person), _kept_for_another(person)))
+
+
+def _kept_for_another(person: Person) -> Select[int]:
     kept = select(Assignment.case_id).join(User, User.id == Assignment.user_id)
-    return Case.id.in_(kept.where(Assignment.user_id != person.id, User.active))
+    return kept.where(Assignment.user_id != person.id, User.active)
 
 
 def _sorted(query: Select[Case], lane: str) -> Select[Case]:
     return query.order_by(Case.decided_at.desc() if lane == DECIDED else Case.rank.desc(), Case.id)
-
-
-def _not_for(person: Person) -> tuple[ColumnElement[bool], ...]:
-    return aside.by(person), kept_for_another(person)
 
 
 def _by_harm(where: ColumnElement[bool], number: ColumnElement[int] = _COUNT) -> Select[str, int]:

@@ -25,6 +25,7 @@ from review.lanes import (
     condition,
     for_person,
     held_by,
+    kept_for_another,
     lanes,
     listing,
     provinces,
@@ -212,9 +213,8 @@ def _free(at: datetime) -> ColumnElement[bool]:
 
 def _first(person: Person, lane: str, at: datetime, region: Region) -> Select[Case]:
     """Return the query for the first case of a lane to give to `person`, past those being taken right now."""
-    query = select(Case).where(condition(lane, person, at, region=region))
-    if lane != ASIDE:
-        query = query.where(for_person(person))
+    given = ~kept_for_another(person) if lane == ASIDE else for_person(person)
+    query = select(Case).where(condition(lane, person, at, region=region), given)
     order = query.order_by(Case.rank.desc(), Case.id).limit(1)
     return order.with_for_update(skip_locked=True, of=Case)
 

@@ -36,4 +36,6 @@ class Clocks:
             and_(lane == name, Case.waits_from < at - timedelta(hours=hours))
             for name, hours in self.lanes.items()
         )
-        return or_(others, *own)
+        # What no clock calls late, most cases, is told by one comparison.
+        soonest = min([self.otherwise, *self.lanes.values()])
+        return and_(Case.waits_from < at - timedelta(hours=soonest), or_(others, *own))

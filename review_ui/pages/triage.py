@@ -45,7 +45,7 @@ class Walk:
         return region_of(desk_of(request), self.province)
 
 
-def _walk(lane: Text, province: Text = "") -> Walk:
+async def _walk(lane: Text, province: Text = "") -> Walk:
     return Walk(lane, province)
 
 

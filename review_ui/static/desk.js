@@ -81,6 +81,16 @@ document.addEventListener("submit", (event) => {
   for (const button of form.querySelectorAll("button")) setTimeout(() => (button.disabled = true));
 });
 
+// The old case goes first. Else the browser lays out both to take the focus out of one, and htmx tells each of
+// its nodes apart that it goes, which takes longer than all else here; none of them listens.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (!event.detail.shouldSwap || event.detail.target.id !== "triage") return;
+  document.activeElement?.blur();
+  // The form that was sent goes too, and it is by the pane around it that htmx would know how to swap.
+  event.detail.swapOverride = event.detail.target.getAttribute("hx-swap");
+  event.detail.target.replaceChildren();
+});
+
 document.addEventListener("htmx:afterSettle", (event) => {
   const part = event.detail.target?.id ?? event.target.id;
   if (event.target.id === "triage" || part === "triage") arrive(true);

@@ -63,6 +63,22 @@ def test_an_assigned_case_comes_to_that_person_alone(
     assert next_of(sqlite, hoa, queue.ASSIGNED) == held
 
 
+def test_what_one_put_aside_does_not_come_while_it_is_kept_for_another(
+    sqlite: Records, hoa: Person, minh: Person, lan: Person
+) -> None:
+    held = next_of(sqlite, minh)
+    assert held is not None
+    with sqlite.write() as session:
+        queue.skip(session, minh, held.case_id, held.token, "để sau", NOW)
+        assignment.assign(session, lan, held.case_id, hoa.id, "", NOW)
+    assert next_of(sqlite, minh, queue.ASIDE) is None
+    with sqlite.write() as session:
+        assignment.assign(session, lan, held.case_id, None, "", NOW)
+    again = next_of(sqlite, minh, queue.ASIDE)
+    assert again is not None
+    assert again.case_id == held.case_id
+
+
 def test_a_lead_may_take_or_free_what_is_kept_and_a_locked_out_person_keeps_nothing(
     sqlite: Records, hoa: Person, minh: Person, lan: Person
 ) -> None:
