@@ -180,6 +180,8 @@ def _matching(query: Query, terms: Sequence[Term]) -> dict[str, Any]:
         between["lt"] = str(int(query.until.timestamp()))
     if between:
         narrowed.append({"range": {"published": between}})
+    if query.above >= 0:
+        narrowed.append({"range": {"post_id": {"gt": query.above}}})
     return {
         "bool": {
             "must": [_either(term) for term in terms if not term.excluded],

@@ -64,7 +64,8 @@ class Query:
 
     `text` holds words (all must be there), "phrases", prefix* and -exclusions; case, diacritics and where
     the tone mark stands never keep a post from being found, the same diacritics rank it higher. Nothing
-    typed is a syntax error. `after` is the `next` of the page before, "" for the first one.
+    typed is a syntax error. `above` leaves out the posts whose `post_id` is not higher. `after` is the `next`
+    of the page before, "" for the first one.
     """
 
     text: str = ""
@@ -79,6 +80,7 @@ class Query:
     uncertain: bool | None = None
     since: datetime | None = None
     until: datetime | None = None
+    above: int = -1
     after: str = ""
     limit: int = 20
     order: Order = "relevance"

@@ -92,6 +92,11 @@ def question(schema: tantivy.Schema, query: Query, terms: Sequence[Term]) -> tan
             schema, "published", tantivy.FieldType.Integer, low, high, include_upper=high is None
         )
         parts.append((Occur.Must, _unscored(between)))
+    if query.above >= 0:
+        higher = tantivy.Query.range_query(
+            schema, "post_id", tantivy.FieldType.Integer, query.above, None, include_lower=False
+        )
+        parts.append((Occur.Must, _unscored(higher)))
     return tantivy.Query.boolean_query(parts)
 
 

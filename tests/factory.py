@@ -118,7 +118,7 @@ class Place:
             session.flush()
             self.source_id, self.capture_id = source.id, capture.id
 
-    def take(self, *texts: str, keys: Sequence[str] = ()) -> list[Accepted]:
+    def take(self, *texts: str, keys: Sequence[str] = (), published_at: datetime = NOW) -> list[Accepted]:
         """Accept posts; `keys` name them, else their text does."""
         posts = [
             Incoming(
@@ -126,7 +126,7 @@ class Place:
                 kind=PostKind.SOCIAL,
                 text=clean(text),
                 capture_id=self.capture_id,
-                published_at=NOW,
+                published_at=published_at,
                 handle="tên_người_viết",
             )
             for i, text in enumerate(texts)

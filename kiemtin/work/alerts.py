@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import parse_qs
 
@@ -22,7 +23,7 @@ from store.vocabulary import FilterKind
 
 log = structlog.get_logger("kiemtin.work")
 
-_NEWEST = 100
+_PAGE, _MOST = 100, 5000
 
 
 class Alerts:
@@ -53,10 +54,18 @@ class Alerts:
             region = region_of(desk, asked.get("province", [""])[0])
             with self._records.read() as session:
                 return alerts.new_cases(session, kept, lane, region, at)
-        # One page of the newest is looked at: more new matches than that in five minutes are told as these.
         plain = {name: values if name in _MANY else values[0] for name, values in asked.items()}
-        newest = Asked.model_validate(plain | {"order": "newest", "limit": _NEWEST, "after": ""})
-        return [hit.post_id for hit in desk.engine.search(newest.question()).hits]
+        page = Asked.model_validate(plain | {"order": "newest", "limit": _PAGE, "after": ""})
+        # New is what came in since, however long ago it was published.
+        query = replace(page.question(), above=kept.mark)
+        found: list[int] = []
+        while len(found) < _MOST:
+            answer = desk.engine.search(query)
+            found += [hit.post_id for hit in answer.hits]
+            if not answer.next:
+                break
+            query = replace(query, after=answer.next)
+        return found
 
 
 _MANY = frozenset(name for name, one in Asked.model_fields.items() if one.annotation == list[str])

@@ -156,6 +156,30 @@ def test_new_posts_of_a_search_are_told_to_a_webhook(
     assert said["data"] == {"filter": kept.id, "kind": "search", "new": 1, "ids": [2]}
 
 
+def test_posts_that_came_in_lately_are_told_however_old_and_however_many(
+    place: Place,
+    desk: Desk,
+    lan: Person,
+    check: Callable[[datetime], list[Delivery]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("kiemtin.work.alerts._PAGE", 2)
+    kept = save(
+        desk.records,
+        lan,
+        Wanted(FilterKind.SEARCH, "mọi bài", "q=", False, Channel.WEBHOOK, "https://x.vn/a"),
+    )
+    place.take(*HARMFUL[1:4], published_at=NOW - timedelta(days=900))
+    place.work(desk.engine)
+    (told,) = check(LATER)
+    assert json.loads(told.body_text)["data"] == {
+        "filter": kept.id,
+        "kind": "search",
+        "new": 3,
+        "ids": [2, 3, 4],
+    }
+
+
 def test_a_filter_that_can_no_longer_be_read_holds_no_other_up(
     place: Place, desk: Desk, hoa: Person, lan: Person, check: Callable[[datetime], list[Delivery]]
 ) -> None:

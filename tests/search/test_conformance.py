@@ -188,6 +188,8 @@ def test_the_same_diacritics_rank_higher(engine: SearchEngine) -> None:
         ({"protected": True}, {2}),
         ({"uncertain": True, "harms": ("cure",)}, {3}),
         ({"since": NOON}, {1, 2, 3}),
+        ({"since": NOON, "above": 1}, {2, 3}),
+        ({"since": NOON, "above": 3}, set()),
         ({"until": NOON}, {5, 6, 7}),
         ({"text": "cho", "since": datetime(2026, 11, 15, 17, 0, tzinfo=UTC), "until": NOON}, {6}),
         ({"sources": ("không có",)}, set()),
