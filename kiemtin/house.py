@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from kiemtin.settings import Settings
 from search.engine import SearchEngine
 from search.open import open_engine
-from store.archive import Archive
 from store.keys import Keys
 from store.records import Records
 from store.vocabulary import Channel, TaskKind
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from kiemtin.work.crew import Crew, Duty
     from kiemtin.work.station import Station
     from review.drawing import Sampling
+    from store.archive import Archive
     from store.faults import Fault
 
 # Each part is imported where it is opened: a command starts as quickly as what it needs.
@@ -74,6 +74,8 @@ class House:
 
     def archive(self) -> Archive:
         """Return the archive to read from, or to enter and write to."""
+        from store.archive import Archive
+
         settings = self.settings
         return Archive(settings.archive_path, remote=settings.archive_url, options=settings.archive_options)
 

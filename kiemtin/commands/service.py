@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import structlog
 import typer
 
-from kiemtin import given_policy, listening
+from kiemtin import listening
 from kiemtin import log as logs
 from kiemtin.house import House
 from kiemtin.screen import bar, say, say_notice, show_counters, show_found, watched
@@ -154,6 +154,8 @@ def _queues(given: str) -> tuple[TaskKind, ...]:
 
 def _tell_policy(house: House) -> None:
     """Say when the policy of the settings is not the one in force: a decision switches, a start does not."""
+    from kiemtin import given_policy
+
     if said := given_policy.differs(house.records, house.settings.policy_file):
         say_notice(said)
         log.warning("policy.differs", said=said)

@@ -11,7 +11,6 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from kiemtin import given_policy
 from kiemtin.house import House
 from kiemtin.screen import bar, out, say, say_notice, show_text
 from kiemtin.settings import Settings, load
@@ -44,6 +43,8 @@ def migrate(
     if source or target:
         _transfer(source, target)
         return
+    from kiemtin import given_policy
+
     house = House(load())
     password = house.prepare()
     say("Cơ sở dữ liệu đã sẵn sàng.")

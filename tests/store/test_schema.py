@@ -13,7 +13,7 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from store import tables
-from store.migrate import migrate, require_current
+from store.migrate import config, head, migrate, require_current
 from store.records import Records, RecordsError
 from tests.conftest import ROOT
 
@@ -37,6 +37,12 @@ def test_migrating_twice_changes_nothing(records: Records) -> None:
     require_current(records)
 
 
+def test_the_migrations_stand_in_a_row_and_the_last_is_their_head() -> None:
+    from alembic.script import ScriptDirectory
+
+    assert ScriptDirectory.from_config(config()).get_heads() == [head()]
+
+
 def test_an_old_schema_is_a_clear_error(tmp_path: object) -> None:
     records = Records(f"sqlite:///{tmp_path}/empty.db")
     with pytest.raises(RecordsError, match="kiemtin migrate"):
@@ -46,8 +52,6 @@ def test_an_old_schema_is_a_clear_error(tmp_path: object) -> None:
 
 def test_migrations_can_be_taken_back(records: Records) -> None:
     from alembic import command
-
-    from store.migrate import config
 
     settings = config()
     with records.engine.execution_options(kiemtin_write=True).begin() as connection:
