@@ -1,8 +1,14 @@
-"""Runs the program as its users do: as processes, in a data folder of its own."""
+"""Runs the program as its users do: as processes, in a data folder of its own.
+
+A command that is run to its end is forked from a process that has imported what commands need: importing is most
+of what a short command takes. One that is started and goes on is started as users start it.
+"""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -16,12 +22,17 @@ import httpx
 
 from store.records import Records
 from tests.conftest import ROOT
+from tests.kiemtin.forked import command
 
 
 def free_port() -> int:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return int(s.getsockname()[1])
+
+
+_FORKED = multiprocessing.get_context("forkserver")
+_FORKED.set_forkserver_preload(["tests.kiemtin.forked"])
 
 
 @dataclass
@@ -59,14 +70,20 @@ class Program:
 
     def run(self, *arguments: str, expect: int | None = 0) -> str:
         """Run a command to its end and return what it printed; `expect` is its status, None for any."""
-        done = subprocess.run(
-            [sys.executable, "-m", "kiemtin", *arguments], cwd=self.folder, env=self.environment,
-            capture_output=True, text=True, timeout=300, check=False,
-        )  # fmt: skip
-        assert expect is None or done.returncode == expect, (
-            f"{arguments} ended {done.returncode}:\n{done.stdout}\n{done.stderr}"
+        out, err = (self.folder / f".{name}-{secrets.token_hex(6)}" for name in ("out", "err"))
+        process = _FORKED.Process(target=command, args=(arguments, self.folder, self.environment, out, err))
+        process.start()
+        process.join(300)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+        printed = "".join(path.read_text(errors="replace") for path in (out, err))
+        out.unlink()
+        err.unlink()
+        assert expect is None or process.exitcode == expect, (
+            f"{arguments} ended {process.exitcode}:\n{printed}"
         )
-        return done.stdout + done.stderr
+        return printed
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a command and go on; its output goes to a file in the folder."""
