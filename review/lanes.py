@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session, joinedload
 from review import aside
 from review.access import visible
 from review.permissions import Action, Person, require
-from review.sla import UNCERTAIN, Clocks
+from review.sla import UNCERTAIN, Clocks, lane_of_case
 from store.place_tables import PostPlace
 from store.queue_tables import Assignment
 from store.tables import Assessment, Case, Post, Source, User
@@ -199,15 +199,15 @@ def within(region: Region) -> ColumnElement[bool]:
 
 def kept_for_another(person: Person) -> ColumnElement[bool]:
     """Return the condition that a case is assigned to somebody else, who can still sign in."""
-    return Case.id.in_(_kept_for_another(person))
+    return Case.id.in_(_ids_kept_for_another(person))
 
 
 def _for_others(person: Person) -> ColumnElement[bool]:
     # One list of few cases, not two: so a database can begin with it.
-    return Case.id.in_(union_all(aside.ids(person), _kept_for_another(person)))
+    return Case.id.in_(union_all(aside.ids(person), _ids_kept_for_another(person)))
 
 
-def _kept_for_another(person: Person) -> Select[int]:
+def _ids_kept_for_another(person: Person) -> Select[int]:
     kept = select(Assignment.case_id).join(User, User.id == Assignment.user_id)
     return kept.where(Assignment.user_id != person.id, User.active)
 
@@ -217,7 +217,7 @@ def _sorted(query: Select[Case], lane: str) -> Select[Case]:
 
 
 def _by_harm(where: ColumnElement[bool], number: ColumnElement[int] = _COUNT) -> Select[str, int]:
-    return select(func.coalesce(Case.harm, UNCERTAIN), number).where(where).group_by(Case.harm)
+    return select(lane_of_case(), number).where(where).group_by(Case.harm)
 
 
 def _number(lane: str, where: ColumnElement[bool]) -> Select[str, int]:

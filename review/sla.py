@@ -13,6 +13,11 @@ from store.tables import Case
 UNCERTAIN = "uncertain"
 
 
+def lane_of_case() -> ColumnElement[str]:
+    """Return the lane that a case is counted in and whose clock it has: its harm, or uncertain."""
+    return func.coalesce(Case.harm, UNCERTAIN)
+
+
 @dataclass(frozen=True)
 class Clocks:
     """Hours until a case of a lane is due, from when it was opened or reopened; other lanes have `otherwise`.
@@ -30,10 +35,10 @@ class Clocks:
 
     def late(self, at: datetime) -> ColumnElement[bool]:
         """Return the condition that a case was due before `at`."""
-        lane = func.coalesce(Case.harm, UNCERTAIN)
-        others = and_(lane.not_in(list(self.lanes)), Case.waits_from < at - timedelta(hours=self.otherwise))
+        here = lane_of_case()
+        others = and_(here.not_in(list(self.lanes)), Case.waits_from < at - timedelta(hours=self.otherwise))
         own = (
-            and_(lane == name, Case.waits_from < at - timedelta(hours=hours))
+            and_(here == name, Case.waits_from < at - timedelta(hours=hours))
             for name, hours in self.lanes.items()
         )
         # What no clock calls late, most cases, is told by one comparison.

@@ -214,12 +214,12 @@ def _serve(house: House, port: int | None, *, demo: bool = False) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=10,
     )
+    warm.up()
     if demo:
         _show_tour(f"http://{settings.host}:{port}")
     say(f"Trang đã lưu được xem ở một cổng riêng: {frame_port}")
     say(f"Bàn duyệt: [bold]http://{settings.host}:{port}[/]   (Ctrl+C để dừng)")
     server = uvicorn.Server(config)
-    warm.up()
     server.handle_exit = _hanging_up(app.state.live, server.handle_exit)  # type: ignore[assignment]
     server.run(sockets=[desk_door, frame_door])
     log.info("serve.stopped")

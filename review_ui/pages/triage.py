@@ -45,6 +45,7 @@ class Walk:
         return region_of(desk_of(request), self.province)
 
 
+# It waits for nothing, so it needs no thread.
 async def _walk(lane: Text, province: Text = "") -> Walk:
     return Walk(lane, province)
 

@@ -82,7 +82,8 @@ document.addEventListener("submit", (event) => {
 });
 
 // The old case goes first. Else the browser lays out both to take the focus out of one, and htmx tells each of
-// its nodes apart that it goes, which takes longer than all else here; none of them listens.
+// its nodes apart that it goes, which takes longer than all else here; none of them listens. Whether there is to be
+// a swap was said by flight.js, which is imported and so listens first.
 document.addEventListener("htmx:beforeSwap", (event) => {
   if (!event.detail.shouldSwap || event.detail.target.id !== "triage") return;
   document.activeElement?.blur();

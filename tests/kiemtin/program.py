@@ -74,12 +74,14 @@ class Program:
         process = _FORKED.Process(target=command, args=(arguments, self.folder, self.environment, out, err))
         process.start()
         process.join(300)
-        if process.exitcode is None:
+        ended = process.exitcode is not None
+        if not ended:
             process.kill()
             process.join()
         printed = "".join(path.read_text(errors="replace") for path in (out, err))
         out.unlink()
         err.unlink()
+        assert ended, f"{arguments} did not end:\n{printed}"
         assert expect is None or process.exitcode == expect, (
             f"{arguments} ended {process.exitcode}:\n{printed}"
         )
