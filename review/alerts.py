@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from review.lanes import Region, condition, undecided
@@ -14,7 +14,9 @@ from review.permissions import Person
 from store import delivery
 from store.queue_tables import SavedFilter
 from store.tables import Case, User
-from store.vocabulary import Channel, Role
+from store.tasks import MAX_ATTEMPTS
+from store.vocabulary import Channel, Role, TaskKind
+from store.work_tables import Task
 
 EVERY = timedelta(minutes=5)
 _NAMED = 20
@@ -35,6 +37,21 @@ def new_cases(session: Session, kept: SavedFilter, lane: str, region: Region, at
     owner = session.get_one(User, kept.user_id)
     wanted = condition(lane, Person(owner.id, Role(owner.role)), at, undecided(), region)
     return session.scalars(select(Case.id).where(wanted, Case.id > kept.mark).order_by(Case.id)).all()
+
+
+def first_unfinished(session: Session, kept: SavedFilter) -> int | None:
+    """Return the first post above the mark of `kept` that is still to be scored or indexed, or None.
+
+    What comes after it is told another time: the mark must not pass a post that cannot be found yet. One
+    that was given up holds nothing back.
+    """
+    return session.scalar(
+        select(func.min(Task.subject_id)).where(
+            Task.kind.in_((TaskKind.SCORE, TaskKind.INDEX)),
+            Task.subject_id > kept.mark,
+            Task.attempts < MAX_ATTEMPTS,
+        )
+    )
 
 
 def tell(session: Session, filter_id: int, found: Sequence[int], at: datetime) -> None:

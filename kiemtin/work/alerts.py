@@ -58,6 +58,9 @@ class Alerts:
         page = Asked.model_validate(plain | {"order": "newest", "limit": _PAGE, "after": ""})
         # New is what came in since, however long ago it was published.
         query = replace(page.question(), above=kept.mark)
+        # Asked before the search: what is finished by then is in the index.
+        with self._records.read() as session:
+            end = alerts.first_unfinished(session, kept)
         found: list[int] = []
         while len(found) < _MOST:
             answer = desk.engine.search(query)
@@ -65,7 +68,7 @@ class Alerts:
             if not answer.next:
                 break
             query = replace(query, after=answer.next)
-        return found
+        return [post_id for post_id in found if end is None or post_id < end]
 
 
 _MANY = frozenset(name for name, one in Asked.model_fields.items() if one.annotation == list[str])

@@ -17,12 +17,15 @@ from review.errors import BadAlert, NoSuchFilter, NotAllowed, ReasonNeeded
 from review.permissions import Person
 from review.saved import Wanted
 from search.open import open_engine
+from store import outbox
 from store.archive import Archive
 from store.delivery_tables import Delivery
 from store.queue_tables import SavedFilter
 from store.records import Records
 from store.tables import Event, User
-from store.vocabulary import Channel, FilterKind, Role
+from store.tasks import MAX_ATTEMPTS
+from store.vocabulary import Channel, FilterKind, Role, TaskKind
+from store.work_tables import Task
 from tests.factory import HARMFUL, NOW, Place, person
 
 QUEUE = Wanted(FilterKind.QUEUE, "Lừa đảo", "lane=scam")
@@ -178,6 +181,43 @@ def test_posts_that_came_in_lately_are_told_however_old_and_however_many(
         "new": 3,
         "ids": [2, 3, 4],
     }
+
+
+@pytest.mark.parametrize("kind", [TaskKind.SCORE, TaskKind.INDEX])
+def test_a_post_that_is_finished_late_is_told_too(
+    kind: TaskKind, place: Place, desk: Desk, lan: Person, check: Callable[[datetime], list[Delivery]]
+) -> None:
+    every = Wanted(FilterKind.SEARCH, "mọi bài", "q=", False, Channel.WEBHOOK, "https://x.vn/a")
+    save(desk.records, lan, every)
+    _, late, last = (one.post_id for one in place.take(*HARMFUL[1:4]))
+    place.work(desk.engine)
+    # As if the second of them were still waiting for its turn.
+    desk.engine.delete([late])
+    with desk.records.write() as session:
+        waits = Task(kind=kind, subject_id=late, owed_at=NOW, due_at=NOW)
+        session.add(waits)
+    (told,) = check(LATER)
+    assert json.loads(told.body_text)["data"]["ids"] == [late - 1]
+    with desk.records.write() as session:
+        outbox.owe_index(session, [late])
+        session.delete(session.get_one(Task, waits.id))
+    place.work(desk.engine)
+    assert json.loads(check(LATER + alerts.EVERY)[-1].body_text)["data"]["ids"] == [late, last]
+
+
+def test_a_post_that_was_given_up_holds_no_alert_back(
+    place: Place, desk: Desk, lan: Person, check: Callable[[datetime], list[Delivery]]
+) -> None:
+    every = Wanted(FilterKind.SEARCH, "mọi bài", "q=", False, Channel.WEBHOOK, "https://x.vn/a")
+    save(desk.records, lan, every)
+    first, last = (one.post_id for one in place.take(*HARMFUL[1:3]))
+    place.work(desk.engine)
+    desk.engine.delete([first])
+    with desk.records.write() as session:
+        session.add(
+            Task(kind=TaskKind.INDEX, subject_id=first, owed_at=NOW, due_at=NOW, attempts=MAX_ATTEMPTS)
+        )
+    assert json.loads(check(LATER)[0].body_text)["data"]["ids"] == [last]
 
 
 def test_a_filter_that_can_no_longer_be_read_holds_no_other_up(
