@@ -119,10 +119,7 @@ def create_api(desk: Desk) -> FastAPI:
         # What these two take is not of people at the desk, and refused item by item.
         checks = [] if module in (hotline, csp_reports) else [Depends(bounds.require_text)]
         app.include_router(module.router, dependencies=checks)
-
-    @app.get("/api/openapi.json", include_in_schema=False)
-    def schema(who: Who) -> dict[str, object]:
-        return openapi.of(app)
+    app.add_api_route("/api/openapi.json", _schema, include_in_schema=False)
 
     for kind in problems.HANDLED:
         app.add_exception_handler(kind, problems.on_known)
@@ -135,6 +132,12 @@ def create_api(desk: Desk) -> FastAPI:
         # Outermost, so that all below sees the browser's address and whether it came by TLS.
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(desk.sign_in.proxies))
     return app
+
+
+# Not inside of `create_api`: the framework remembers every function that serves a route, and with it the
+# application that such a one would hold.
+def _schema(request: Request, who: Who) -> dict[str, object]:
+    return openapi.of(request.app)
 
 
 async def _carry(request: Request, call_next: Next) -> Response:

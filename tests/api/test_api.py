@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
+from review_ui.app import create_app
 from store import audit
 from store.tables import Decision, Event, Post
 from store.vocabulary import Role
@@ -305,3 +308,12 @@ def test_posts_like_the_one_of_a_case_are_shown(house: House) -> None:
     assert all(one["hit"]["post_id"] for one in found.json())
     assert client.get(f"/cases/{case_id}/similar").status_code == 200
     assert client.get("/api/v1/cases/999/similar").status_code == 404
+
+
+def test_an_application_that_is_let_go_is_gone(house: House) -> None:
+    app = create_app(house.desk)
+    assert TestClient(app, base_url="http://desk.example").get("/api/openapi.json").status_code == 401
+    left = weakref.ref(app)
+    del app
+    gc.collect()
+    assert left() is None
