@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
@@ -25,6 +26,8 @@ COOKIE = "kiemtin_session"
 FIRST_COOKIE = "kiemtin_first"
 DEVICE_COOKIE = "kiemtin_device"
 STEP_COOKIE = "kiemtin_step"
+# How long a password or a code counts for what makes a new way in (OWASP ASVS 5.0, 7.5: reauthenticate).
+PROVED_FOR = timedelta(minutes=15)
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -40,6 +43,10 @@ class MustAddFactor(Exception):
     """The person's role asks for a second factor, and they have none yet."""
 
 
+class ReauthenticationNeeded(Exception):
+    """The person must show anew that it is them: who finds an open browser makes no way in for later."""
+
+
 class ForeignRequest(Exception):
     """An unsafe request did not carry the session's token, or came from another site."""
 
@@ -48,9 +55,16 @@ class NoProvider(ReviewError):
     template = "Bản cài đặt này không có đăng nhập qua hệ thống khác."
 
 
+class SignInOutside(ReviewError):
+    template = "Bạn vào bằng {name}: hãy đăng nhập lại ở đó."
+
+
 @dataclass(frozen=True)
 class SignedIn:
-    """A signed-in person, and the token their pages carry. `must_add`: a second factor must come first."""
+    """A signed-in person, and the token their pages carry. `must_add`: a second factor must come first.
+
+    `proved_at` is when they last gave a password or a code; None: no one knows, as with a program's token.
+    """
 
     user: User
     person: Person
@@ -58,11 +72,16 @@ class SignedIn:
     token_sha256: str
     how: SignInBy = SignInBy.PASSWORD
     must_add: bool = False
+    proved_at: datetime | None = None
 
     @property
     def free(self) -> bool:
         """Whether nothing must be done before the desk may be used."""
         return not self.user.must_change and not self.must_add
+
+    def proved(self, at: datetime) -> bool:
+        """Say whether it was lately enough, at moment `at`, to do what makes a new way in."""
+        return self.proved_at is not None and at - self.proved_at <= PROVED_FOR
 
 
 def desk_of(request: Request) -> Desk:
@@ -131,6 +150,27 @@ Who = Annotated[SignedIn, Depends(signed_in)]
 Changing = Annotated[SignedIn, Depends(signed_in_or_changing)]
 
 
+async def lately_proved(request: Request, who: Changing) -> None:
+    """Raise `ReauthenticationNeeded` unless the person gave a password or a code within `PROVED_FOR`."""
+    if not who.proved(desk_of(request).clock()):
+        raise ReauthenticationNeeded()
+
+
+# For routes that make a way in, for oneself or another: tokens, second factors, accounts, roles.
+PROVED = [Depends(lately_proved)]
+
+
+def reauthenticate(request: Request, who: SignedIn, password: str) -> None:
+    """Take the password of who is signed in; raises `SignInOutside` and what `accounts.prove` raises."""
+    desk, at = desk_of(request), desk_of(request).clock()
+    if who.how == SignInBy.OIDC:
+        raise SignInOutside(name=_outside(request).provider.name)
+    accounts.prove(desk.records, who.user, password, at)
+    with desk.records.write() as session:
+        sessions.proved(session, who.token_sha256, at)
+        audit.append(session, who.person.actor, "signin.proved", f"user:{who.user.id}")
+
+
 def sign_in(request: Request, response: Response, login: str, password: str) -> User | None:
     """Check a password and open a session; None when a code is asked for first (`enter_code`).
 
@@ -144,7 +184,7 @@ def sign_in(request: Request, response: Response, login: str, password: str) -> 
         if second_factor.active(session, user.id):
             token = begin_step(session, Step.CODE, at, user.id)
         else:
-            _open(request, response, session, user, SignInBy.PASSWORD)
+            _open(request, response, session, user, SignInBy.PASSWORD, at)
             return user
     _set(request, response, STEP_COOKIE, token)
     return None
@@ -165,15 +205,20 @@ def enter_code(request: Request, response: Response, code: str) -> User:
         user = session.get_one(User, user_id)
         if not user.active:
             raise StepGone()
-        _open(request, response, session, user, SignInBy.CODE)
+        _open(request, response, session, user, SignInBy.CODE, at)
     response.delete_cookie(STEP_COOKIE, path="/")
     return user
 
 
-def go_outside(request: Request, response: Response, redirect: str, next_page: str) -> str:
-    """Begin a sign-in by the provider, and return where to send the browser; raises `oidc.ProviderAway`."""
+def go_outside(
+    request: Request, response: Response, redirect: str, next_page: str, *, anew: bool = False
+) -> str:
+    """Begin a sign-in by the provider, and return where to send the browser; raises `oidc.ProviderAway`.
+
+    With `anew` the provider is to ask the person again, although they are signed in there.
+    """
     desk = desk_of(request)
-    url, kept = _outside(request).begin(redirect)
+    url, kept = _outside(request).begin(redirect, anew=anew)
     with desk.records.write() as session:
         token = begin_step(session, Step.OIDC, desk.clock(), detail={**kept, "next": next_page})
     _set(request, response, STEP_COOKIE, token)
@@ -194,7 +239,7 @@ def come_back(request: Request, response: Response, redirect: str) -> str:
         vouched = outside.finish(request.query_params, step.detail, redirect, at)
         with desk.records.write() as session:
             user = oidc.admitted(session, outside.provider, vouched, at)
-            _open(request, response, session, user, SignInBy.OIDC)
+            _open(request, response, session, user, SignInBy.OIDC, vouched.proved_at)
     except ReviewError as error:
         with desk.records.write() as session:
             why = str(error.__cause__ or type(error).__name__)[:200]
@@ -278,7 +323,8 @@ def _who(desk: Desk, found: UserSession) -> SignedIn:
     role, how = Role(found.user.role), SignInBy(found.how)
     # A provider asks for its own second factor.
     must_add = how == SignInBy.PASSWORD and role in desk.sign_in.need_code
-    return SignedIn(found.user, Person(found.user.id, role), found.csrf, found.token_sha256, how, must_add)
+    person = Person(found.user.id, role)
+    return SignedIn(found.user, person, found.csrf, found.token_sha256, how, must_add, found.proved_at)
 
 
 def _outside(request: Request) -> oidc.Outside:
@@ -288,7 +334,14 @@ def _outside(request: Request) -> oidc.Outside:
     return outside
 
 
-def _open(request: Request, response: Response, session: Session, user: User, how: SignInBy) -> None:
+def _open(
+    request: Request,
+    response: Response,
+    session: Session,
+    user: User,
+    how: SignInBy,
+    proved_at: datetime | None,
+) -> None:
     desk = desk_of(request)
     # An old session of this browser ends: its cookie may have been planted.
     token = sessions.start(
@@ -298,6 +351,7 @@ def _open(request: Request, response: Response, session: Session, user: User, ho
         browser_of(request),
         how,
         desk.clock(),
+        proved_at,
         request.cookies.get(COOKIE, ""),
     )
     audit.append(session, f"user:{user.id}", "signin.ok", f"user:{user.id}", how=how)

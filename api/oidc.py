@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
@@ -59,11 +59,15 @@ class NotInvited(ReviewError):
 
 @dataclass(frozen=True)
 class Vouched:
-    """What a sound ID token says: the subject, what the provider calls them, and the values of the roles."""
+    """What a sound ID token says: the subject, what the provider calls them, and the values of the roles.
+
+    `proved_at` is when the person last showed the provider that it is them, where it says so.
+    """
 
     subject: str
     name: str
     values: frozenset[str]
+    proved_at: datetime | None = None
 
 
 @dataclass
@@ -75,8 +79,12 @@ class Outside:
     _keys: KeySet | None = None
     _lock: Lock = field(default_factory=Lock)
 
-    def begin(self, redirect: str) -> tuple[str, dict[str, str]]:
-        """Return where to send the browser, and what must be kept until it comes back to `redirect`."""
+    def begin(self, redirect: str, *, anew: bool = False) -> tuple[str, dict[str, str]]:
+        """Return where to send the browser, and what must be kept until it comes back to `redirect`.
+
+        With `anew` the provider is asked to let the person sign in again (`max_age` 0, OpenID Connect Core
+        3.1.2.1); it then says when they did.
+        """
         kept = {"state": generate_token(32), "nonce": generate_token(32), "verifier": generate_token(64)}
         with self._client(redirect) as client:
             url, _state = client.create_authorization_url(
@@ -84,6 +92,7 @@ class Outside:
                 state=kept["state"],
                 nonce=kept["nonce"],
                 code_verifier=kept["verifier"],
+                **({"max_age": "0", "prompt": "login"} if anew else {}),
             )
         return str(url), kept
 
@@ -139,7 +148,7 @@ class Outside:
         values = claims.get(self.provider.role_claim, [])
         values = values.split() if isinstance(values, str) else values
         found = frozenset(str(value) for value in values) if isinstance(values, list) else frozenset()
-        return Vouched(subject, name if isinstance(name, str) else "", found)
+        return Vouched(subject, name if isinstance(name, str) else "", found, _proved(claims, at))
 
     def _decoded(self, token: str) -> jwt.Token:
         registry = JWSRegistry(algorithms=_SIGNED_BY, strict_check_header=False)
@@ -233,6 +242,18 @@ def admitted(session: Session, provider: Provider, vouched: Vouched, at: datetim
 def _plain(provider: Provider) -> str:
     """Return the only beginning of addresses that may go without TLS: none, but in a trial on one machine."""
     return "http://" if provider.issuer.startswith("http://") else "https://"
+
+
+def _proved(claims: Mapping[str, Any], at: datetime) -> datetime | None:
+    # Never later than now: a provider's clock that runs ahead must not make a proof last longer.
+    said = claims.get("auth_time")
+    if (
+        isinstance(said, bool)
+        or not isinstance(said, int)
+        or not 0 <= said <= at.timestamp() + _LEEWAY_SECONDS
+    ):
+        return None
+    return min(datetime.fromtimestamp(said, UTC), at)
 
 
 def _role(provider: Provider, vouched: Vouched) -> Role | None:

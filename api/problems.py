@@ -12,7 +12,15 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from api.accounts import BadLogin, LoginTaken, NoSuchUser, SignInFailed
-from api.auth import ForeignRequest, MustAddFactor, MustChangePassword, NoProvider, NotSignedIn
+from api.auth import (
+    ForeignRequest,
+    MustAddFactor,
+    MustChangePassword,
+    NoProvider,
+    NotSignedIn,
+    ReauthenticationNeeded,
+    SignInOutside,
+)
 from api.bundles import NoBundleFile, NotSetUp
 from api.claims import ClaimRefused, NoClaim
 from api.drift import NoTrainingScores
@@ -150,6 +158,8 @@ _STATUS: dict[type[Exception], int] = {
     NotSignedIn: 401,
     MustChangePassword: 403,
     MustAddFactor: 403,
+    ReauthenticationNeeded: 403,
+    SignInOutside: 409,
     ForeignRequest: 403,
     SearchError: 503,
 }
@@ -157,9 +167,18 @@ _WORDS: dict[type[Exception], str] = {
     NotSignedIn: "Bạn chưa đăng nhập.",
     MustChangePassword: "Hãy đổi mật khẩu dùng một lần trước.",
     MustAddFactor: "Vai trò của bạn bắt buộc xác thực hai bước. Hãy thêm ứng dụng xác thực trước.",
+    ReauthenticationNeeded: "Đã lâu từ lần bạn nhập mật khẩu. Hãy nhập lại để làm việc này.",
     ForeignRequest: "Yêu cầu không đến từ trang này hoặc phiên đã đổi. Tải lại trang rồi thử lại.",
 }
-HANDLED = (ReviewError, NotSignedIn, MustChangePassword, MustAddFactor, ForeignRequest, SearchError)
+HANDLED = (
+    ReviewError,
+    NotSignedIn,
+    MustChangePassword,
+    MustAddFactor,
+    ReauthenticationNeeded,
+    ForeignRequest,
+    SearchError,
+)
 
 FAILED = "Máy chủ gặp lỗi. Thử lại; nếu còn, báo quản trị mã {number}."
 TOO_LARGE = "Nội dung gửi quá lớn."

@@ -43,7 +43,14 @@ def fingerprint(token: str) -> str:
 
 
 def start(
-    session: Session, rules: Rules, user_id: int, browser: Browser, how: SignInBy, at: datetime, old: str = ""
+    session: Session,
+    rules: Rules,
+    user_id: int,
+    browser: Browser,
+    how: SignInBy,
+    at: datetime,
+    proved_at: datetime | None,
+    old: str = "",
 ) -> str:
     """Open a session and return its token. The one with token `old` ends, as do all that ran out."""
     session.execute(
@@ -58,7 +65,7 @@ def start(
         UserSession(
             token_sha256=fingerprint(token), user_id=user_id, csrf=secrets.token_urlsafe(24), created_at=at,
             seen_at=at, expires_at=at + rules.longest, address=browser.address[:64],
-            agent=browser.agent[:200], how=how,
+            agent=browser.agent[:200], how=how, proved_at=proved_at,
         )
     )  # fmt: skip
     return token
@@ -104,6 +111,11 @@ def renew(session: Session, token_sha256: str, how: SignInBy | None = None) -> s
     row.token_sha256, row.csrf, row.how = fingerprint(token), secrets.token_urlsafe(24), how or row.how
     session.flush()
     return token
+
+
+def proved(session: Session, token_sha256: str, at: datetime) -> None:
+    """Note that the person of a session has just given their password."""
+    session.get_one(UserSession, token_sha256).proved_at = at
 
 
 def listing(session: Session, by: Person, user_id: int, rules: Rules, at: datetime) -> Sequence[UserSession]:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import tokens
-from api.auth import Who, desk_of
+from api.auth import PROVED, Who, desk_of
 from api.bounds import Id
 from api.scopes import Scope
 
@@ -50,7 +50,7 @@ def listing(request: Request, who: Who) -> list[TokenAnswer]:
         return [TokenAnswer.model_validate(one) for one in found]
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, dependencies=PROVED)
 def create(request: Request, who: Who, given: NewToken) -> MadeToken:
     """Make a token; this answer alone has it."""
     desk = desk_of(request)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -16,7 +16,7 @@ from starlette.types import Scope
 
 from api import bounds, problems
 from api.app import create_api
-from api.auth import MustAddFactor, MustChangePassword, NotSignedIn
+from api.auth import MustAddFactor, MustChangePassword, NotSignedIn, ReauthenticationNeeded
 from api.desk import Desk
 from review.errors import ReviewError
 from review_ui.i18n import translations
@@ -114,6 +114,8 @@ def _page_or(as_problem: Handler) -> Handler:
             return _lead(request, "/password")
         if isinstance(error, MustAddFactor):
             return _lead(request, "/second-factor")
+        if isinstance(error, ReauthenticationNeeded):
+            return _lead(request, f"/reauthenticate?{urlencode({'back': _came_from(request)})}")
         status, words = _words(request, error)
         return page(request, "error.html", status=status, code=status, words=words)
 
@@ -136,6 +138,10 @@ def _wanted(request: Request) -> str:
     if request.method != "GET":
         return "/"
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
+def _came_from(request: Request) -> str:
+    return urlsplit(request.headers.get("Referer", "")).path or "/"
 
 
 def _lead(request: Request, address: str) -> Response:

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 import models
-from api.auth import SignedIn, desk_of
+from api.auth import PROVED_FOR, SignedIn, desk_of
 from api.standing import by_kind
 from classifier.places import provinces
 from review import drafts, priority
@@ -71,6 +71,7 @@ def environment(language: str) -> Environment:
         "scheme": models.labels(),
         "Action": Action,
         "reasons": reasons.picks(),
+        "proof_minutes": int(PROVED_FOR.total_seconds()) // 60,
     }
     return made
 
@@ -92,6 +93,7 @@ def page(
         ago=lambda moment: render.ago(moment, now, say),
         with_query=lambda **changes: _with_query(request, changes),
         path=request.url.path,
+        proved=who is not None and who.proved(now),
         tour=_tour(request, who),
         priority_of=lambda case: priority.of_case(case, now),
         faults=by_kind(desk_of(request).standing.faults()) if who is not None and who.free else {},

@@ -276,7 +276,8 @@ class UserSession(Base):
     """A signed-in browser: only the SHA-256 of its token is kept.
 
     `address` and `agent` are what a person knows their browser by; `how` is a
-    `store.people_tables.SignInBy`.
+    `store.people_tables.SignInBy`. `proved_at` is when the person last gave a password or a code, here or to
+    the provider; None where the provider did not say.
     """
 
     __tablename__ = "session"
@@ -290,6 +291,7 @@ class UserSession(Base):
     address: Mapped[str] = mapped_column(String(64), default="", server_default="")
     agent: Mapped[str] = mapped_column(String(200), default="", server_default="")
     how: Mapped[str] = mapped_column(String(8), default="password", server_default="password")
+    proved_at: Mapped[datetime | None]
 
     user: Mapped[User] = relationship()
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from api import auth, second_factor, sessions
-from api.auth import Changing, Who, desk_of
+from api.auth import PROVED, Changing, Who, desk_of
 from api.problems import status_of
 from review.errors import ReviewError
 from review_ui.i18n import COOKIE as LANGUAGE_COOKIE
@@ -59,7 +59,7 @@ def factor(request: Request, who: Changing) -> Response:
     return _factor(request, who)
 
 
-@router.post("/second-factor")
+@router.post("/second-factor", dependencies=PROVED)
 def begin(request: Request, who: Changing) -> Response:
     """Make a secret for an authenticator app, and show it."""
     desk = desk_of(request)

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
 from api import accounts, people, second_factor, sessions
-from api.auth import NoProvider, SignedIn, Who, desk_of
+from api.auth import PROVED, NoProvider, SignedIn, Who, desk_of
 from api.problems import status_of
 from review import access
 from review.errors import NotAllowed, ReviewError
@@ -48,7 +48,7 @@ def everyone(request: Request, who: Who) -> Response:
     return _people(request, who)
 
 
-@router.post("/people")
+@router.post("/people", dependencies=PROVED)
 def invite(
     request: Request,
     who: Who,
@@ -69,7 +69,7 @@ def one(request: Request, who: Who, login: str) -> Response:
     return _person(request, who, login)
 
 
-@router.post("/people/{login}/role")
+@router.post("/people/{login}/role", dependencies=PROVED)
 def set_role(request: Request, who: Who, login: str, role: Annotated[Role, Form()]) -> Response:
     return _change(request, who, login, lambda session: accounts.set_role(session, who.person, login, role))
 
@@ -87,7 +87,7 @@ def set_lanes(
     return _change(request, who, login, change)
 
 
-@router.post("/people/{login}/outside")
+@router.post("/people/{login}/outside", dependencies=PROVED)
 def set_outside(request: Request, who: Who, login: str, name: Text = "") -> Response:
     """Say what the provider calls a person."""
     require(who.person, Action.ADMINISTER)
@@ -103,7 +103,7 @@ def set_outside(request: Request, who: Who, login: str, name: Text = "") -> Resp
     )
 
 
-@router.post("/people/{login}/reset")
+@router.post("/people/{login}/reset", dependencies=PROVED)
 def reset(request: Request, who: Who, login: str) -> Response:
     require(who.person, Action.ADMINISTER)
     with desk_of(request).records.write() as session:
@@ -111,7 +111,7 @@ def reset(request: Request, who: Who, login: str) -> Response:
     return _person(request, who, login, password=password)
 
 
-@router.post("/people/{login}/second-factor/off")
+@router.post("/people/{login}/second-factor/off", dependencies=PROVED)
 def take_factor_away(request: Request, who: Who, login: str) -> Response:
     """Remove the second factor of somebody who lost it."""
     return _change(
@@ -122,7 +122,7 @@ def take_factor_away(request: Request, who: Who, login: str) -> Response:
     )
 
 
-@router.post("/people/{login}/active")
+@router.post("/people/{login}/active", dependencies=PROVED)
 def set_active(request: Request, who: Who, login: str, active: Annotated[bool, Form()]) -> Response:
     return _change(
         request, who, login, lambda session: accounts.set_active(session, who.person, login, active)

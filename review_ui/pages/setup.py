@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 
 from api import people
 from api import setup as room
-from api.auth import SignedIn, Who, desk_of
+from api.auth import PROVED, SignedIn, Who, desk_of
 from api.problems import status_of
 from review.errors import ReviewError
 from review_ui.page import page, say
@@ -37,7 +37,7 @@ def name_agency(request: Request, who: Who, name: Text = "") -> Response:
     return RedirectResponse("/setup#sources", 303)
 
 
-@router.post("/setup/people")
+@router.post("/setup/people", dependencies=PROVED)
 def invite(
     request: Request, who: Who, login: Text = "", name: Text = "",
     role: Annotated[Role, Form()] = Role.REVIEWER,

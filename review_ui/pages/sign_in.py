@@ -66,11 +66,13 @@ def enter_code(request: Request, code: Text = "", csrf: Text = "", next: Text = 
 
 
 @router.get("/sign-in/oidc")
-def go_outside(request: Request, next: str = "/") -> Response:
-    """Send the browser to the provider."""
+def go_outside(request: Request, next: str = "/", anew: bool = False) -> Response:
+    """Send the browser to the provider; `anew`: to be asked there again, although signed in."""
     answer = RedirectResponse("/", 303)
     try:
-        answer.headers["Location"] = auth.go_outside(request, answer, _redirect(request), own(next))
+        answer.headers["Location"] = auth.go_outside(
+            request, answer, _redirect(request), own(next), anew=anew
+        )
     except ReviewError as error:
         return _sign_in_form(request, next, "", error)
     return answer
@@ -85,6 +87,24 @@ def come_back(request: Request) -> Response:
     except ReviewError as error:
         return _sign_in_form(request, "/", "", error)
     return answer
+
+
+@router.get("/reauthenticate")
+def reauthentication_form(request: Request, who: Changing, back: str = "/") -> Response:
+    return page(request, "reauthenticate.html", who, back=own(back), error="")
+
+
+@router.post("/reauthenticate")
+def reauthenticate(request: Request, who: Changing, password: Text = "", back: Text = "/") -> Response:
+    """Take the password of somebody who is signed in, and go back to what asked for it."""
+    try:
+        auth.reauthenticate(request, who, password)
+    except ReviewError as error:
+        return page(
+            request, "reauthenticate.html", who, status=status_of(error), back=own(back),
+            error=say(request, error.template, **error.values),
+        )  # fmt: skip
+    return RedirectResponse(own(back), 303)
 
 
 @router.post("/sign-out")

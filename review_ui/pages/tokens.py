@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from api import tokens
-from api.auth import SignedIn, Who, desk_of
+from api.auth import PROVED, SignedIn, Who, desk_of
 from api.bounds import Count, Id
 from api.scopes import NEEDS, Scope
 from review.errors import ReviewError
@@ -24,7 +24,7 @@ def listing(request: Request, who: Who) -> Response:
     return _tokens(request, who)
 
 
-@router.post("/tokens")
+@router.post("/tokens", dependencies=PROVED)
 def create(
     request: Request,
     who: Who,

@@ -27,12 +27,16 @@ CLIENT, SECRET = "kiemtin-desk", "a secret of the client"
 
 @dataclass
 class OpenIdProvider:
-    """Signs everybody in as `claims` say. `wrong` are claims of the next ID tokens that it lies about."""
+    """Signs everybody in as `claims` say. `wrong` are claims of the next ID tokens that it lies about.
+
+    `proved_at` is when its own session began; who is asked to sign in again (`max_age` 0) does so now.
+    """
 
     clock: Callable[[], datetime]
     url: str = ""
     claims: dict[str, Any] = field(default_factory=dict)
     wrong: dict[str, Any] = field(default_factory=dict)
+    proved_at: datetime | None = None
     key: ECKey = field(default_factory=lambda: ECKey.generate_key("P-256", {"kid": "first"}))
     signs_with: Any = None
     algorithm: str = "ES256"
@@ -96,6 +100,9 @@ class OpenIdProvider:
             "iss": self.url, "aud": CLIENT, "iat": now, "exp": now + 300, "nonce": asked["nonce"],
             "at_hash": create_half_hash(access, "ES256").decode(), **self.claims, **self.wrong,
         }  # fmt: skip
+        if self.proved_at is not None:
+            again = asked.get("max_age") == "0"
+            claims.setdefault("auth_time", now if again else int(self.proved_at.timestamp()))
         claims = {name: value for name, value in claims.items() if value is not None}
         key = self.signs_with or self.key
         header = {"alg": self.algorithm, "kid": self.key.kid}

@@ -42,6 +42,7 @@ def sessions(desk: Desk, logins: Iterable[str]) -> dict[str, dict[str, str]]:
                 UserSession(
                     token_sha256=hashlib.sha256(token.encode()).hexdigest(), user_id=user.id, csrf=CSRF,
                     created_at=at, seen_at=at, expires_at=at + timedelta(hours=1),
+                    proved_at=at,
                 )
             )  # fmt: skip
             found[login] = {"Cookie": f"{COOKIE}={token}", "X-CSRF-Token": CSRF}

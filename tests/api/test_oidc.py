@@ -17,6 +17,7 @@ from api.sign_in_rules import Provider
 from store.people_tables import OutsideIdentity, SignInStep
 from store.tables import Event
 from store.vocabulary import Role
+from tests.api.conftest import PASSWORD
 from tests.api.people import Browser, Front
 from tests.api.provider import CLIENT, SECRET, OpenIdProvider, running, shared_secret
 
@@ -33,18 +34,18 @@ def provider(front: Front) -> Iterator[OpenIdProvider]:
         yield made
 
 
-def go(browser: Browser, next_page: str = "/queue") -> str:
+def go(browser: Browser, next_page: str = "/queue", more: str = "") -> str:
     """Follow a browser to the provider; return the address that it is sent back to."""
-    begun = browser.get(f"/sign-in/oidc?next={next_page}")
+    begun = browser.get(f"/sign-in/oidc?next={next_page}{more}")
     assert begun.status_code == 303, begun.text
     back = httpx.get(begun.headers["Location"])
     assert back.status_code == 303
     return str(back.headers["Location"])
 
 
-def arrive(browser: Browser, next_page: str = "/queue") -> httpx.Response:
+def arrive(browser: Browser, next_page: str = "/queue", more: str = "") -> httpx.Response:
     """Sign a browser in by the provider; return the desk's answer."""
-    answer = browser.get(go(browser, next_page))
+    answer = browser.get(go(browser, next_page, more))
     browser.note()
     return answer
 
@@ -293,3 +294,41 @@ def test_without_a_provider_there_is_no_such_way(front: Front) -> None:
     assert browser.get("/sign-in/oidc").status_code == 404
     assert browser.get("/sign-in/oidc/done?code=x&state=y").status_code == 404
     assert "/sign-in/oidc" not in browser.get("/sign-in").text
+
+
+TOKEN = {"name": "báo cáo", "scopes": ["read"], "days": 7}
+
+
+def test_who_comes_by_the_provider_proves_themselves_there(front: Front, provider: OpenIdProvider) -> None:
+    provider.proved_at = front.clock.now - timedelta(minutes=10)
+    browser = front.browser()
+    arrive(browser)
+    assert browser.post("/api/v1/tokens", TOKEN).status_code == 201
+    front.clock.later(minutes=6)
+    answer = browser.post("/api/v1/tokens", TOKEN)
+    assert (answer.status_code, answer.json()["type"]) == (403, "urn:kiemtin:problem:reauthentication-needed")
+    # No password is asked for here, and one that is given counts for nothing.
+    page = browser.get("/tokens").text
+    assert 'type="password"' not in page
+    assert 'href="/sign-in/oidc?anew=true&amp;next=/tokens"' in page
+    answer = browser.post("/api/v1/me/reauthenticate", {"password": PASSWORD})
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:kiemtin:problem:sign-in-outside")
+    # The provider's own session is still open, and lets a browser through unasked: that proves nothing.
+    arrive(browser)
+    assert browser.post("/api/v1/tokens", TOKEN).status_code == 403
+    assert arrive(browser, "/tokens", "&anew=true").headers["Location"] == "/tokens"
+    assert browser.post("/api/v1/tokens", TOKEN).status_code == 201
+
+
+@pytest.mark.parametrize("said", [None, "now", True, -1, 2.5, 10**20, 4_000_000_000])
+def test_a_provider_that_does_not_say_when_proves_nothing(
+    front: Front, provider: OpenIdProvider, said: object
+) -> None:
+    provider.claims["auth_time"] = said
+    browser = front.browser()
+    answer = arrive(browser, more="&anew=true")
+    if answer.status_code == 401:  # nor is anybody let in by it
+        assert browser.status() == 401
+        return
+    assert browser.status() == 200
+    assert browser.post("/api/v1/tokens", TOKEN).status_code == 403

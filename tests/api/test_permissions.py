@@ -160,6 +160,7 @@ TABLE: dict[str, frozenset[Any]] = {
     "GET /healthz": EVERYBODY,
     "GET /metrics": EVERYBODY,  # on this machine; elsewhere with the token of the settings
     "GET /password": ALL,
+    "GET /reauthenticate": ALL,
     "GET /people": ADMINS,
     "GET /people/{login}": ADMINS,
     "GET /permissions": ALL,
@@ -239,6 +240,7 @@ TABLE: dict[str, frozenset[Any]] = {
     "POST /api/v1/golden/{golden_id}/retire": LEADS,
     "POST /api/v1/lanes/{lane}/next": REVIEWERS,
     "POST /api/v1/me/password": ALL,
+    "POST /api/v1/me/reauthenticate": ALL,
     "POST /api/v1/me/second-factor": ALL,
     "POST /api/v1/me/second-factor/codes": ALL,
     "POST /api/v1/me/second-factor/confirm": ALL,
@@ -314,6 +316,7 @@ TABLE: dict[str, frozenset[Any]] = {
     "POST /filters": ALL,
     "POST /filters/{filter_id}/remove": ALL,
     "POST /password": ALL,
+    "POST /reauthenticate": ALL,
     "POST /people": ADMINS,
     "POST /people/{login}/active": ADMINS,
     "POST /people/{login}/lanes": ADMINS,
