@@ -40,7 +40,7 @@ ELASTICSEARCH = os.environ.get("KIEMTIN_TEST_ELASTICSEARCH_URL", "")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let the whole run make the vectors of the shipped claims once; its workers inherit the folder."""
+    """Let the whole run make the vectors of what is shipped once; its workers inherit the folder."""
     if not hasattr(config, "workerinput"):
         os.environ[CACHE] = tempfile.mkdtemp(prefix="kiemtin-cache-")
 
@@ -48,6 +48,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         shutil.rmtree(os.environ.pop(CACHE, ""), ignore_errors=True)
+
+
+def cache() -> Path:
+    """Return the folder that the run keeps what can be made again in."""
+    return Path(os.environ[CACHE])
 
 
 def shared(relative: str) -> Path:

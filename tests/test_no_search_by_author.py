@@ -50,7 +50,7 @@ from store.tables import Case, Event, Post
 from store.vocabulary import Outcome, Role
 from tests.api.signed import people, sessions
 from tests.api.test_permissions import VALUES
-from tests.conftest import ROOT
+from tests.conftest import ROOT, cache
 from tests.factory import HARMFUL, NOW, Place, model, policy
 from tests.routes import inputs, routes
 
@@ -168,7 +168,13 @@ def desk(sqlite: Records, tmp_path: Path) -> Iterator[Desk]:
     place.work(engine)
     given_policy.begin(sqlite, None)
     yield Desk(
-        sqlite, engine, Archive(tmp_path / "archive"), clock=lambda: NOW, load_model=model, a_minute=100_000
+        sqlite,
+        engine,
+        Archive(tmp_path / "archive"),
+        clock=lambda: NOW,
+        load_model=model,
+        a_minute=100_000,
+        cache=cache(),
     )
     engine.close()
 

@@ -20,6 +20,7 @@ from store.archive import Archive
 from store.keys import Keys
 from store.records import Records
 from store.vocabulary import Role
+from tests.conftest import cache
 from tests.factory import HARMFUL, HARMLESS, NOW, Place
 from tests.joined import join
 
@@ -86,7 +87,7 @@ def house(sqlite: Records, tmp_path: Path) -> Iterator[House]:
     place.work(engine)
     clock = Clock()
     frame = Frame(place.keys.frame, url=FRAME)
-    desk = Desk(sqlite, engine, Archive(tmp_path / "archive"), clock=clock, frame=frame)
+    desk = Desk(sqlite, engine, Archive(tmp_path / "archive"), clock=clock, frame=frame, cache=cache())
     made = House(desk, place, clock)
     for role in Role:
         with sqlite.write() as session:

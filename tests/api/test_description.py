@@ -39,7 +39,7 @@ from store.news import EVENTS
 from store.records import Records
 from store.vocabulary import Role
 from tests.api.signed import no_tools, people, sessions
-from tests.conftest import ROOT
+from tests.conftest import ROOT, cache
 from tests.factory import HARMFUL, NOW, Place, model
 
 CHECKS = [
@@ -59,6 +59,7 @@ def desk(sqlite: Records, tmp_path: Path) -> Iterator[Desk]:
     given_policy.begin(sqlite, None)
     made = Desk(
         sqlite, engine, Archive(tmp_path / "archive"), clock=lambda: NOW, load_model=model, a_minute=1_000_000,
+        cache=cache(),
         shelf=Shelf(tmp_path / "bundles", no_tools),
     )  # fmt: skip
     people(made, [("admin", Role.ADMIN)])

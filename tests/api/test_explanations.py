@@ -20,6 +20,7 @@ from store.records import Records
 from store.tables import Case, Post
 from store.vocabulary import Outcome, Role
 from tests.api.conftest import Clock, House
+from tests.conftest import cache
 from tests.factory import HARMFUL, NoEngine, Place, model, person
 from tests.review.test_learning import again, decide
 
@@ -53,7 +54,8 @@ def counted() -> Counted:
 def desk(place: Place, counted: Counted, tmp_path: Path) -> Desk:
     engine: Any = NoEngine()
     loaded: Any = lambda: counted  # noqa: E731
-    return Desk(place.records, engine, Archive(tmp_path / "archive"), load_model=loaded, clock=Clock())
+    archive = Archive(tmp_path / "archive")
+    return Desk(place.records, engine, archive, load_model=loaded, clock=Clock(), cache=cache())
 
 
 READER = Person(1, Role.REVIEWER)

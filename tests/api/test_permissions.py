@@ -33,6 +33,7 @@ from store.archive import Archive
 from store.records import Records
 from store.vocabulary import Outcome, Role
 from tests.api.signed import no_tools, people, sessions
+from tests.conftest import cache
 from tests.factory import HARMFUL, NOW, Place, model
 
 # Who gets in. Everybody also has those who are not signed in.
@@ -395,6 +396,7 @@ def desk(sqlite: Records, tmp_path: Path) -> Iterator[Desk]:
         Archive(tmp_path / "archive"),
         clock=lambda: NOW,
         load_model=model,
+        cache=cache(),
         a_minute=10_000,
         shelf=Shelf(tmp_path / "bundles", no_tools),
     )

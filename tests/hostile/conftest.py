@@ -28,6 +28,7 @@ from store.records import Records
 from store.tables import Case
 from store.vocabulary import ComplaintKind, Outcome, PostKind, Role
 from tests.api.conftest import PASSWORD, Clock, sign_in
+from tests.conftest import cache
 from tests.databases import sqlite_at
 from tests.factory import NOW, Place
 from tests.hostile.corpus import EVERY
@@ -123,7 +124,7 @@ def held(records: Records, folder: Path, texts: Texts) -> Held:
     act(records, texts, cases)
     engine = open_engine(f"tantivy:{folder / 'search'}")
     Crew(records, [Indexing(records, engine)]).until_idle()
-    desk = Desk(records, engine, Archive(folder / "archive"), clock=Clock(), a_minute=100_000)
+    desk = Desk(records, engine, Archive(folder / "archive"), clock=Clock(), a_minute=100_000, cache=cache())
     return Held(desk, texts, cases)
 
 

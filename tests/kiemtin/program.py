@@ -6,9 +6,7 @@ of what a short command takes. One that is started and goes on is started as use
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import secrets
 import socket
 import subprocess
 import sys
@@ -22,17 +20,14 @@ import httpx
 
 from store.records import Records
 from tests.conftest import ROOT
-from tests.kiemtin.forked import command
+from tests.forked import command
+from tests.forking import run
 
 
 def free_port() -> int:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return int(s.getsockname()[1])
-
-
-_FORKED = multiprocessing.get_context("forkserver")
-_FORKED.set_forkserver_preload(["tests.kiemtin.forked"])
 
 
 @dataclass
@@ -70,21 +65,9 @@ class Program:
 
     def run(self, *arguments: str, expect: int | None = 0) -> str:
         """Run a command to its end and return what it printed; `expect` is its status, None for any."""
-        out, err = (self.folder / f".{name}-{secrets.token_hex(6)}" for name in ("out", "err"))
-        process = _FORKED.Process(target=command, args=(arguments, self.folder, self.environment, out, err))
-        process.start()
-        process.join(300)
-        ended = process.exitcode is not None
-        if not ended:
-            process.kill()
-            process.join()
-        printed = "".join(path.read_text(errors="replace") for path in (out, err))
-        out.unlink()
-        err.unlink()
-        assert ended, f"{arguments} did not end:\n{printed}"
-        assert expect is None or process.exitcode == expect, (
-            f"{arguments} ended {process.exitcode}:\n{printed}"
-        )
+        done = run(command, *arguments, folder=self.folder, environment=self.environment)
+        printed = done.out + done.err
+        assert expect is None or done.status == expect, f"{arguments} ended {done.status}:\n{printed}"
         return printed
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:

@@ -29,6 +29,7 @@ from store.archive import Archive
 from store.installation_tables import SetupState
 from store.records import Records
 from store.tables import Decision
+from tests.conftest import cache
 from tests.databases import sqlite_at
 from tests.factory import HARMFUL, HARMLESS, Place, work
 
@@ -106,7 +107,8 @@ def running(tmp_path: Path) -> Iterator[Running]:
     archive, clock = Archive(tmp_path / "archive"), Clock()
     doors = [listening.at("127.0.0.1", 0, "") for _ in range(2)]
     port, frame_port = (one.getsockname()[1] for one in doors)
-    app = create_app(Desk(records, engine, archive, clock=clock, frame=Frame(place.keys.frame, frame_port)))
+    frame = Frame(place.keys.frame, frame_port)
+    app = create_app(Desk(records, engine, archive, clock=clock, frame=frame, cache=cache()))
     door = Door(Doors(app, create_frame(app), frame_port))
     server = uvicorn.Server(uvicorn.Config(door, log_level="warning"))
     thread = threading.Thread(target=server.run, args=(doors,))

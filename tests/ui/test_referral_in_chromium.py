@@ -18,6 +18,7 @@ from store.archive import Archive
 from store.records import Records
 from store.tables import Referral
 from store.vocabulary import Role
+from tests.conftest import cache
 from tests.joined import join
 from tests.referable import BASIS, SCAM, referable_case
 
@@ -55,7 +56,7 @@ def served(sqlite: Records, tmp_path: Path) -> Iterator[Served]:
     for login, role in PEOPLE.items():
         with sqlite.write() as session:
             join(session, login, role, PASSWORD)
-    app = create_app(Desk(sqlite, engine, Archive(tmp_path / "archive")))
+    app = create_app(Desk(sqlite, engine, Archive(tmp_path / "archive"), cache=cache()))
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
     thread = threading.Thread(target=server.run)
     thread.start()
