@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -179,9 +180,11 @@ def _svg(chart: Any, height: int | None, width: int = WIDTH - 60) -> str:
     spec = chart.to_dict() | {"background": None, "padding": {"left": 2, "right": 14, "top": 2, "bottom": 2}}
     spec["config"] = _CONFIG
     drawn: str = _converter().vegalite_to_svg(spec)
-    return drawn
+    # The whole is one image with one description; what its parts call themselves has no words to it.
+    return _ROLES.sub("", drawn)
 
 
+_ROLES = re.compile(r' (?:role="graphics-[a-z]+"|aria-roledescription="[^"]*")')
 _LABELS = {"labelColor": SOFT, "labelFont": "Arimo", "labelFontSize": 11, "labelPadding": 6}
 _CONFIG: dict[str, Any] = {
     "font": "Arimo",

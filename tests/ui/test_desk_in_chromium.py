@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.factory import HARMFUL, work
+from tests.routes import routes
 from tests.ui.conftest import Running, case_on_screen, decide, decisions, needs_chromium, press
 
 pytest.importorskip(
@@ -146,3 +149,29 @@ def test_axe_finds_nothing_wrong_on_sign_in(running: Running, context: BrowserCo
     page.goto(f"{running.url}/sign-in")
     assert Axe().run(page).violations_count == 0
     assert running.console == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_wrong_on_any_page_that_has_an_address_of_its_own(
+    running: Running, context: BrowserContext, page: Page, theme: str
+) -> None:
+    context.add_cookies([{"name": "kiemtin_theme", "value": theme, "url": running.url}])
+    given = {"case_id": "1", "login": "admin", "claim_id": "toi-nuoc"}
+    axe, seen, wrong = Axe(), [], []
+    page.set_viewport_size({"width": 360, "height": 800})
+    for path, methods, _ in routes(running.app):
+        place = re.sub(r"{(\w+)}", lambda name: given.get(name[1], name[0]), path)
+        if "GET" not in methods or "{" in place or path.startswith(("/api/", "/static", "/vendor")):
+            continue
+        answer = context.request.get(f"{running.url}{place}")
+        # Parts of pages, files and the provider's way are no pages.
+        if not answer.ok or "<html" not in answer.text():
+            continue
+        page.goto(f"{running.url}{place}")
+        results = axe.run(page)
+        wrong += [f"{place}: {results.generate_report()}"] if results.violations_count else []
+        wide = page.evaluate("document.documentElement.scrollWidth") > 360
+        wrong += [f"{place} is wider than a phone"] if wide else []
+        seen.append(place)
+    assert not wrong, "\n".join(wrong)
+    assert len(seen) > 35, seen
