@@ -42,6 +42,7 @@ _SIGNED_BY = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 # Clocks of two machines differ; a minute is more than NTP leaves.
 _LEEWAY_SECONDS = 60
 _ASK_AGAIN = timedelta(hours=1)
+_ANEW = {"max_age": "0", "prompt": "login", "claims": '{"id_token":{"auth_time":{"essential":true}}}'}
 _SECONDS = 10.0
 
 
@@ -82,8 +83,8 @@ class Outside:
     def begin(self, redirect: str, *, anew: bool = False) -> tuple[str, dict[str, str]]:
         """Return where to send the browser, and what must be kept until it comes back to `redirect`.
 
-        With `anew` the provider is asked to let the person sign in again (`max_age` 0, OpenID Connect Core
-        3.1.2.1); it then says when they did.
+        With `anew` the provider is asked to let the person sign in again and to say when they did
+        (OpenID Connect Core 3.1.2.1 and 5.5).
         """
         kept = {"state": generate_token(32), "nonce": generate_token(32), "verifier": generate_token(64)}
         with self._client(redirect) as client:
@@ -92,7 +93,7 @@ class Outside:
                 state=kept["state"],
                 nonce=kept["nonce"],
                 code_verifier=kept["verifier"],
-                **({"max_age": "0", "prompt": "login"} if anew else {}),
+                **(_ANEW if anew else {}),
             )
         return str(url), kept
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -316,6 +317,9 @@ def test_who_comes_by_the_provider_proves_themselves_there(front: Front, provide
     # The provider's own session is still open, and lets a browser through unasked: that proves nothing.
     arrive(browser)
     assert browser.post("/api/v1/tokens", TOKEN).status_code == 403
+    asked = parse_qs(urlsplit(browser.get("/sign-in/oidc?anew=true").headers["Location"]).query)
+    assert (asked["max_age"], asked["prompt"]) == (["0"], ["login"])
+    assert json.loads(asked["claims"][0]) == {"id_token": {"auth_time": {"essential": True}}}
     assert arrive(browser, "/tokens", "&anew=true").headers["Location"] == "/tokens"
     assert browser.post("/api/v1/tokens", TOKEN).status_code == 201
 

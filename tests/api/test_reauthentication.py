@@ -137,3 +137,9 @@ def test_a_wrong_password_is_said_counted_and_proves_nothing(front: Front) -> No
     assert browser.form("/reauthenticate", password=PASSWORD, back="/tokens").status_code == 429
     assert send(browser, "POST /tokens") == 403
     assert front.events().count("password.refused") == 5
+
+
+def test_a_clock_that_is_set_back_makes_no_proof_last(front: Front) -> None:
+    browser = front.signed_in()
+    front.clock.later(seconds=-LATE)
+    assert send(browser, "POST /tokens") == 403
