@@ -43,7 +43,7 @@ def weeks(rows: Sequence[Row], says: str, bars: str, line: str) -> Chart:
     base = alt.Chart(_data(rows))
     drawn = base.mark_bar(size=24).encode(
         x=x,
-        y=alt.Y("bars:Q", axis=alt.Axis(title=None, tickMinStep=1, tickCount=4)),
+        y=alt.Y("bars:Q", axis=alt.Axis(title=None, tickMinStep=1, tickCount=4), scale=_counts()),
         color=alt.Color(
             "of:N", scale=alt.Scale(domain=[bars, line], range=[LIGHT, STRONG]),
             legend=alt.Legend(title=None, orient="top", symbolType="square"),
@@ -99,7 +99,7 @@ def lines(rows: Sequence[Row], says: str, names: Sequence[str]) -> Chart:
     shown = [order[0], order[len(order) // 2], order[-1]] if order else []
     base = alt.Chart(_data(rows)).encode(
         x=alt.X("week:N", sort=order, axis=alt.Axis(title=None, values=shown, labelAngle=0, ticks=False)),
-        y=alt.Y("n:Q", axis=alt.Axis(title=None, tickCount=3, tickMinStep=1)),
+        y=alt.Y("n:Q", axis=alt.Axis(title=None, tickCount=3, tickMinStep=1), scale=_counts()),
     )
     drawn = (
         (base.mark_area(color=LIGHT, opacity=1) + base.mark_line(color=STRONG, strokeWidth=1.5))
@@ -156,7 +156,7 @@ def stacked(rows: Sequence[Row], says: str, names: Sequence[str]) -> Chart:
         .mark_bar(size=24, stroke="#ffffff", strokeWidth=0.5)
         .encode(
             x=alt.X("week:N", sort=order, axis=alt.Axis(title=None, labelAngle=0, ticks=False)),
-            y=alt.Y("n:Q", axis=alt.Axis(title=None, tickMinStep=1, tickCount=4)),
+            y=alt.Y("n:Q", axis=alt.Axis(title=None, tickMinStep=1, tickCount=4), scale=_counts()),
             order=alt.Order("at:Q"),
             color=alt.Color(
                 "name:N", sort=list(names),
@@ -166,6 +166,13 @@ def stacked(rows: Sequence[Row], says: str, names: Sequence[str]) -> Chart:
         )
     )  # fmt: skip
     return Chart(_svg(drawn, 150), says)
+
+
+def _counts() -> Any:
+    """Return a scale from 0 to 4 at least: its steps are whole, and 0 is at its foot where all is 0."""
+    import altair as alt
+
+    return alt.Scale(domain=alt.DomainUnionWith(unionWith=[0, 4]))
 
 
 def _data(rows: Sequence[Row]) -> Any:

@@ -122,3 +122,17 @@ def test_texts_are_escaped_and_only_stars_are_bold() -> None:
     assert "&lt;h&gt;" in shown
     assert "<strong>đậm</strong> &lt;i&gt;" in shown
     assert 'aria-label="&#34;a&#34;"' in shown
+
+
+def test_where_nothing_happened_a_chart_still_stands_on_its_zero() -> None:
+    names, weeks = ("a", "b"), ("14/09", "21/09")
+    nothing = [{"week": week, "name": name, "n": 0} for week in weeks for name in names]
+    for chart in (
+        charts.stacked(nothing, "x", names),
+        charts.lines(nothing, "x", names),
+        charts.weeks([{"week": week, "bars": 0, "line": 0} for week in weeks], "x", "a", "b"),
+    ):
+        assert all(f">{number}</text>" in chart.svg for number in range(5))
+        assert ",5</text>" not in chart.svg
+        # One description says it all; parts that call themselves images would want words of their own.
+        assert "role=" not in chart.svg
