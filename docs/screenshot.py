@@ -25,7 +25,8 @@ PAGES = {
     "policy": "/policy", "audit": "/audit?verify=true", "people": "/people", "settings": "/settings",
     "permissions": "/permissions", "filters": "/filters", "tokens": "/tokens",
     "adjudication": "/adjudication",
-    "second-factor": "/second-factor", "reauthenticate": "/reauthenticate", "sessions": "/sessions", "breaks": "/breaks", "setup": "/setup",
+    "second-factor": "/second-factor", "reauthenticate": "/reauthenticate",
+    "sessions": "/sessions", "breaks": "/breaks", "setup": "/setup",
     "public-corrections": "/public/corrections", "public-transparency": "/public/transparency",
 }  # fmt: skip
 
