@@ -123,6 +123,9 @@ def test_a_form_that_was_open_too_long_leads_to_the_password_and_back(front: Fro
     assert answer.headers["Location"] == "/reauthenticate?back=%2Fpeople%2Freviewer"
     page = admin.get(answer.headers["Location"]).text
     assert 'name="back" value="/people/reviewer"' in page
+    assert (page.count("Xác nhận là bạn</h"), "autofocus" in page) == (1, True)
+    page = admin.get("/people/reviewer").text
+    assert (page.count("Xác nhận là bạn</h"), "autofocus" in page) == (1, False)
     assert admin.form("/reauthenticate", password=PASSWORD, back="//evil.example").headers["Location"] == "/"
     assert 'value="/"' in admin.get("/reauthenticate?back=https://evil.example").text
 
