@@ -175,3 +175,13 @@ def test_axe_finds_nothing_wrong_on_any_page_that_has_an_address_of_its_own(
         seen.append(place)
     assert not wrong, "\n".join(wrong)
     assert len(seen) > 35, seen
+
+
+def test_the_mark_of_what_was_recorded_lies_beside_its_words(running: Running, page: Page) -> None:
+    decide(page, "d", "1")
+    beside = page.locator(".toast > span").first.evaluate("""(line) => {
+      const words = document.createRange();
+      words.selectNodeContents([...line.childNodes].find((node) => node.nodeType === 3 && node.data.trim()));
+      return words.getBoundingClientRect().left >= line.querySelector(".icon").getBoundingClientRect().right;
+    }""")
+    assert beside
